@@ -12,6 +12,10 @@ export interface Starting {
   readonly signal: AbortSignal;
   /** Registers what stop has to undo, at once after opening it. Run in reverse order, each of them even if one throws. */
   defer(undo: () => unknown): void;
+  /** Hands a connection to this part: stop disposes of it. */
+  use<T extends AsyncDisposable>(resource: T): T;
+  /** Starts another part inside this one: stop stops it, also while it is still starting. */
+  run<T extends Part>(inner: T): Promise<T>;
 }
 
 type Undo = () => unknown;
@@ -47,7 +51,7 @@ export function part(name: string, open: (starting: Starting) => unknown): Part 
     const abort = new AbortController();
     const undo: Undo[] = [];
     const opening = (async () => {
-      await open({ signal: abort.signal, defer: (fn) => undo.push(fn) });
+      await open(starting(abort.signal, undo));
     })();
     const started = opening.then(
       () => {
@@ -99,21 +103,33 @@ async function undoAll(name: string, undo: Undo[]): Promise<void> {
   if (errors.length > 1) throw new AggregateError(errors, `${name}: ${errors.length} things failed to stop`);
 }
 
-/** Parts as one part: started in order, stopped in reverse. */
-export function group(name: string, parts: readonly Part[]): Part {
-  return part(name, async ({ signal, defer }) => {
-    for (const each of parts) {
-      if (signal.aborted) return;
-      // Deferred before the start, so that a stop meanwhile also reaches the part that is starting.
-      defer(() => each.stop());
-      // Told at once: a part that waits for a server which never comes ends only when it is stopped.
-      const stopNow = () => void each.stop().catch(() => {});
+function starting(signal: AbortSignal, undo: Undo[]): Starting {
+  return {
+    signal,
+    defer: (fn) => undo.push(fn),
+    use: (resource) => {
+      undo.push(() => resource[Symbol.asyncDispose]());
+      return resource;
+    },
+    run: async (inner) => {
+      // Deferred before the start, and told at once when stop is called: a part that waits for a server which never
+      // comes ends only when it is stopped.
+      undo.push(() => inner.stop());
+      const stopNow = () => void inner.stop().catch(() => {});
       signal.addEventListener('abort', stopNow);
       try {
-        await each.start();
+        if (!signal.aborted) await inner.start();
       } finally {
         signal.removeEventListener('abort', stopNow);
       }
-    }
+      return inner;
+    },
+  };
+}
+
+/** Parts as one part: started in order, stopped in reverse. */
+export function group(name: string, parts: readonly Part[]): Part {
+  return part(name, async ({ run }) => {
+    for (const each of parts) await run(each);
   });
 }

@@ -136,7 +136,7 @@ describe('group', () => {
   it('a stop reaches the part that hangs in its start', async () => {
     const hanging = part(
       'hanging',
-      ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
+      ({ signal }) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())),
     );
     const g = group('all', [hanging]);
     const started = g.start();
