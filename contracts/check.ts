@@ -1,0 +1,112 @@
+import type { Static, TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
+import type { TLocalizedValidationError } from 'typebox/error';
+import { Settings } from 'typebox/system';
+import type { Finding } from './errors.ts';
+
+// TypeBox stops at 8 errors by default; a user is told every finding at once.
+Settings.Set({ maxErrors: 1000 });
+
+const compiled = new WeakMap<TSchema, Validator>();
+
+function validatorOf(schema: TSchema): Validator {
+  let validator = compiled.get(schema);
+  if (!validator) {
+    validator = Compile(schema);
+    compiled.set(schema, validator);
+  }
+  return validator;
+}
+
+export type Checked<T> = { ok: true; value: T } | { ok: false; errors: Finding[] };
+
+const MAX_SHOWN_CHARACTERS = 120;
+
+function valueAt(root: unknown, pointer: string): unknown {
+  let value = root;
+  for (const token of pointer.split('/').slice(1)) {
+    if (value === null || typeof value !== 'object') return undefined;
+    value = (value as Record<string, unknown>)[token.replaceAll('~1', '/').replaceAll('~0', '~')];
+  }
+  return value;
+}
+
+/** Shortens what a finding shows, so that an error is never larger than its cause. */
+export function shown(value: unknown): unknown {
+  if (typeof value === 'string' && value.length > MAX_SHOWN_CHARACTERS) {
+    return `${value.slice(0, MAX_SHOWN_CHARACTERS)}… (${value.length} characters)`;
+  }
+  if (value !== null && typeof value === 'object') {
+    const json = JSON.stringify(value);
+    return json.length > MAX_SHOWN_CHARACTERS ? `${json.slice(0, MAX_SHOWN_CHARACTERS)}…` : value;
+  }
+  return value;
+}
+
+function expectation(error: TLocalizedValidationError): string {
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case 'type':
+      return `a value of type ${String(params.type)}`;
+    case 'enum':
+      return `one of ${(params.allowedValues as unknown[]).map((v) => JSON.stringify(v)).join(', ')}`;
+    case 'const':
+      return `${JSON.stringify(params.allowedValue)}`;
+    case 'pattern':
+      return `text that matches ${String(params.pattern)}`;
+    case 'format':
+      return `a ${String(params.format)}`;
+    case 'minLength':
+      return `at least ${String(params.limit)} characters`;
+    case 'maxLength':
+      return `at most ${String(params.limit)} characters`;
+    case 'minItems':
+      return `at least ${String(params.limit)} entries`;
+    case 'maxItems':
+      return `at most ${String(params.limit)} entries`;
+    case 'minimum':
+    case 'maximum':
+    case 'exclusiveMinimum':
+    case 'exclusiveMaximum':
+      return `a number ${String(params.comparison)} ${String(params.limit)}`;
+    default:
+      return error.message;
+  }
+}
+
+function findingsOf(root: unknown, errors: readonly TLocalizedValidationError[]): Finding[] {
+  const findings = new Map<string, Finding>();
+  const add = (field: string, value: unknown, expected: string) => {
+    const known = findings.get(field);
+    if (!known) findings.set(field, { field, value: shown(value), expected });
+    else if (!known.expected.split(' or ').includes(expected)) known.expected += ` or ${expected}`;
+  };
+  for (const error of errors) {
+    const field = error.instancePath.slice(1);
+    const params = error.params as Record<string, unknown>;
+    if (error.keyword === 'additionalProperties') {
+      for (const name of params.additionalProperties as string[]) {
+        add(
+          field ? `${field}/${name}` : name,
+          valueAt(root, `${error.instancePath}/${name}`),
+          'no such field',
+        );
+      }
+    } else if (error.keyword === 'required') {
+      for (const name of params.requiredProperties as string[]) {
+        add(field ? `${field}/${name}` : name, undefined, 'a value: the field is required');
+      }
+    } else if (error.keyword !== 'boolean' && error.keyword !== 'anyOf') {
+      add(field, valueAt(root, error.instancePath), expectation(error));
+    }
+  }
+  if (findings.size === 0) add('', root, 'a body that fits its schema');
+  return [...findings.values()];
+}
+
+/** Checks a value against a schema; all findings at once, each with field, value and what is accepted. */
+export function check<S extends TSchema>(schema: S, value: unknown): Checked<Static<S>> {
+  const validator = validatorOf(schema);
+  if (validator.Check(value)) return { ok: true, value: value as Static<S> };
+  return { ok: false, errors: findingsOf(value, validator.Errors(value)) };
+}

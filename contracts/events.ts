@@ -1,0 +1,97 @@
+import Type, { type Static, type TSchema } from 'typebox';
+import { ErrorBody, Finding } from './errors.ts';
+import { BatchId } from './ids.ts';
+import { OutcomeCounts, ReceiptCounts } from './outcomes.ts';
+import { BatchState } from './states.ts';
+
+const eventMeta = {
+  batchId: BatchId,
+  incarnation: Type.Optional(Type.String()),
+  at: Type.String({ format: 'date-time' }),
+  requestId: Type.Optional(Type.String()),
+  operatorId: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+};
+
+const event = <P extends Record<string, TSchema>>(fields: P, description: string) =>
+  Type.Object({ ...fields, ...eventMeta }, { additionalProperties: false, description });
+
+const taskProgress = {
+  step: Type.String(),
+  task: Type.Integer({ minimum: 0 }),
+  epoch: Type.Integer({ minimum: 1 }),
+  /** Grows with every change of the task, over all its holders. */
+  version: Type.Integer({ minimum: 0 }),
+  counts: OutcomeCounts,
+  receipts: Type.Optional(ReceiptCounts),
+  segments: Type.Optional(Type.Integer({ minimum: 0 })),
+  limitedBy: Type.Optional(
+    Type.String({ description: 'What holds the task back now: rate, window, throttled, journal.' }),
+  ),
+};
+
+/** Bodies of `sms.evt.<batchId>.<event>`. Values are absolute and versioned: any may be lost, doubled or late. */
+export const EVENTS = {
+  'state-changed': event(
+    {
+      version: Type.Integer({ minimum: 1 }),
+      event: Type.String({ description: 'The FSM’s event, as PreparationPause.' }),
+      from: Type.Union([BatchState, Type.Null()]),
+      to: BatchState,
+      state: Type.String({ description: 'Joined, as PreparationRunning.' }),
+    },
+    'One transition of the batch.',
+  ),
+  progress: event(
+    {
+      version: Type.Integer({ minimum: 1 }),
+      state: Type.String(),
+      phase: Type.Union([Type.String(), Type.Null()]),
+      total: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+      done: Type.Record(Type.String(), OutcomeCounts, {
+        description: 'Per step: sums of the tasks that are done.',
+      }),
+      tasks: Type.Object(
+        {
+          count: Type.Integer({ minimum: 0 }),
+          done: Type.Integer({ minimum: 0 }),
+          out: Type.Array(Type.Integer({ minimum: 0 })),
+        },
+        { additionalProperties: false },
+      ),
+      segments: Type.Optional(Type.Integer({ minimum: 0 })),
+    },
+    'The batch’s own totals, with its version.',
+  ),
+  'task-progress': event(taskProgress, 'One task’s sums, with its own version.'),
+  'command-rejected': event(
+    { verb: Type.String(), error: ErrorBody, version: Type.Optional(Type.Integer()) },
+    'A command that could not be obeyed, with the reason.',
+  ),
+  validated: event(
+    { findings: Type.Array(Finding) },
+    'What a check of the configuration found; empty is good.',
+  ),
+  updated: event(
+    { version: Type.Integer(), fields: Type.Array(Type.String()) },
+    'Fields of the batch changed.',
+  ),
+  deleted: event({ version: Type.Integer() }, 'The batch and all that belonged to it are gone.'),
+  ended: event(
+    {
+      version: Type.Integer({ minimum: 1 }),
+      state: Type.Union([Type.Literal('Succeeded'), Type.Literal('Failed'), Type.Literal('Aborted')]),
+      total: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+      counts: OutcomeCounts,
+      receipts: Type.Optional(ReceiptCounts),
+    },
+    'The end of the batch; published once a life.',
+  ),
+  recounted: event(
+    { version: Type.Integer({ minimum: 1 }), counts: OutcomeCounts, receipts: ReceiptCounts },
+    'Counts moved by receipts or late answers, also after the end; versioned by the recount.',
+  ),
+} as const;
+
+export type EventName = keyof typeof EVENTS;
+export type EventBody<N extends EventName> = Static<(typeof EVENTS)[N]>;

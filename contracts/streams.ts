@@ -1,0 +1,161 @@
+import {
+  COMMAND_SUBJECTS,
+  COMMAND_TRANSFORM,
+  DEAD_SUBJECTS,
+  EVENT_SUBJECTS,
+  PARTITIONS,
+  partitionConsumer,
+  partitionSubjects,
+  RECEIPT_CONSUMER,
+  RECEIPT_SUBJECTS,
+  STATS_CONSUMER,
+  STEP_SUBJECTS,
+  STREAMS,
+  stepConsumer,
+  stepTypeSubjects,
+} from './subjects.ts';
+
+const MiB = 1024 * 1024;
+const secondsToNanos = (seconds: number): number => seconds * 1_000_000_000;
+const DAY_SECONDS = 24 * 60 * 60;
+
+/** Largest body of a command or API request, in bytes. NATS refuses a whole message over 1 MiB by default. */
+export const MAX_BODY_BYTES = 512 * 1024;
+
+/** A command, or a task, of a dead or frozen holder comes back after this long. */
+export const ACK_WAIT_MS = 5_000;
+/** …unless the holder says every so often that it is still at work. */
+export const EXTEND_EVERY_MS = 2_000;
+
+/** The part of a stream's configuration that the product rests on, in JetStream's own field names. */
+export interface StreamShape {
+  name: string;
+  subjects: string[];
+  retention: 'workqueue' | 'limits';
+  storage: 'file';
+  discard: 'new' | 'old';
+  max_bytes: number;
+  max_age: number;
+  duplicate_window: number;
+  max_msgs_per_subject?: number;
+  discard_new_per_subject?: boolean;
+  subject_transform?: { src: string; dest: string };
+  allow_direct: boolean;
+  description: string;
+}
+
+export interface StreamLimits {
+  commandsMaxBytes: number;
+  stepsMaxBytes: number;
+  eventsMaxBytes: number;
+  eventsMaxAgeSeconds: number;
+  receiptsMaxBytes: number;
+  deadMaxBytes: number;
+}
+
+export const DEFAULT_STREAM_LIMITS: StreamLimits = {
+  commandsMaxBytes: 256 * MiB,
+  stepsMaxBytes: 256 * MiB,
+  eventsMaxBytes: 2048 * MiB,
+  eventsMaxAgeSeconds: 7 * DAY_SECONDS,
+  receiptsMaxBytes: 2048 * MiB,
+  deadMaxBytes: 256 * MiB,
+};
+
+export function streamShapes(limits: StreamLimits = DEFAULT_STREAM_LIMITS): StreamShape[] {
+  const common = {
+    storage: 'file' as const,
+    duplicate_window: secondsToNanos(120),
+    max_age: 0,
+    allow_direct: true,
+  };
+  return [
+    {
+      ...common,
+      name: STREAMS.commands,
+      description: 'Commands to batches and answers of steps, partitioned by batch ID',
+      subjects: [COMMAND_SUBJECTS],
+      retention: 'workqueue',
+      discard: 'new',
+      max_bytes: limits.commandsMaxBytes,
+      subject_transform: { ...COMMAND_TRANSFORM },
+    },
+    {
+      ...common,
+      name: STREAMS.steps,
+      description: 'Tasks of steps; a task exists once, until it is acknowledged',
+      subjects: [STEP_SUBJECTS],
+      retention: 'workqueue',
+      discard: 'new',
+      max_bytes: limits.stepsMaxBytes,
+      max_msgs_per_subject: 1,
+      discard_new_per_subject: true,
+    },
+    {
+      ...common,
+      name: STREAMS.events,
+      description: 'Transitions, absolute versioned counters, ends of batches',
+      subjects: [EVENT_SUBJECTS],
+      retention: 'limits',
+      discard: 'old',
+      max_bytes: limits.eventsMaxBytes,
+      max_age: secondsToNanos(limits.eventsMaxAgeSeconds),
+    },
+    {
+      ...common,
+      name: STREAMS.receipts,
+      description: 'Delivery receipts and late answers, in groups',
+      subjects: [RECEIPT_SUBJECTS],
+      retention: 'workqueue',
+      discard: 'new',
+      max_bytes: limits.receiptsMaxBytes,
+    },
+    {
+      ...common,
+      name: STREAMS.dead,
+      description: 'Messages that could not be handled, with the reason',
+      subjects: [DEAD_SUBJECTS],
+      retention: 'limits',
+      discard: 'old',
+      max_bytes: limits.deadMaxBytes,
+    },
+  ];
+}
+
+/** The part of a durable consumer's configuration that the product rests on, in JetStream's own field names. */
+export interface ConsumerShape {
+  stream: string;
+  durable_name: string;
+  filter_subject: string;
+  ack_policy: 'explicit';
+  /** Nanoseconds. */
+  ack_wait: number;
+  max_ack_pending: number;
+  /** -1: the server's own limit hides messages and has lost some; we count deliveries ourselves. */
+  max_deliver: -1;
+}
+
+const durable = (stream: string, name: string, filter: string, maxAckPending: number): ConsumerShape => ({
+  stream,
+  durable_name: name,
+  filter_subject: filter,
+  ack_policy: 'explicit',
+  ack_wait: secondsToNanos(ACK_WAIT_MS / 1000),
+  max_ack_pending: maxAckPending,
+  max_deliver: -1,
+});
+
+/** One consumer a partition; one command of it is out at a time, anywhere. */
+export const partitionConsumers = (): ConsumerShape[] =>
+  Array.from({ length: PARTITIONS }, (_, partition) =>
+    durable(STREAMS.commands, partitionConsumer(partition), partitionSubjects(partition), 1),
+  );
+
+export const stepConsumerShape = (type: string): ConsumerShape =>
+  durable(STREAMS.steps, stepConsumer(type), stepTypeSubjects(type), 10_000);
+
+export const receiptConsumerShape = (): ConsumerShape =>
+  durable(STREAMS.receipts, RECEIPT_CONSUMER, RECEIPT_SUBJECTS, 2_000);
+
+export const statsConsumerShape = (): ConsumerShape =>
+  durable(STREAMS.events, STATS_CONSUMER, EVENT_SUBJECTS, 2_000);

@@ -1,0 +1,93 @@
+import type { Collection } from 'mongodb';
+import type { TaskDocument } from '../store/task-document.ts';
+
+export type Taken =
+  /** Ours to work on; every write from now on is filtered on `task.ownerSeq`. */
+  | { kind: 'taken'; task: TaskDocument }
+  /** Held (pause, abort, notAfter): ours to settle and to answer `step-yielded`. */
+  | { kind: 'held'; task: TaskDocument }
+  /** Its work is stored: answer again. */
+  | { kind: 'done'; task: TaskDocument }
+  /** Stopped and stored, the answer may be lost: answer `step-yielded` again. */
+  | { kind: 'yielded'; task: TaskDocument }
+  /** Another epoch, or gone: drop the message. */
+  | { kind: 'stale' };
+
+/**
+ * The claim, the check of epoch and state, and the read of what the last holder knew, in one atomic step
+ * (design: "Tasks and the journal", 1). Who comes later takes it from us: their `ownerSeq` is higher.
+ */
+export async function takeTask(
+  tasks: Collection<TaskDocument>,
+  claim: { id: string; epoch: number; holder: string },
+): Promise<Taken> {
+  const { id, epoch, holder } = claim;
+  const take = async (run: 'go' | 'hold') =>
+    tasks.findOneAndUpdate(
+      { _id: id, epoch, run, out: true },
+      { $inc: { ownerSeq: 1 }, $set: { holder } },
+      { returnDocument: 'after' },
+    );
+  for (;;) {
+    const ours = await take('go');
+    if (ours) return { kind: 'taken', task: ours };
+    const held = await take('hold');
+    if (held) return { kind: 'held', task: held };
+    const task = await tasks.findOne({ _id: id });
+    if (!task || task.epoch !== epoch) return { kind: 'stale' };
+    if (task.done) return { kind: 'done', task };
+    if (!task.out) return { kind: 'yielded', task };
+    // Renewed or held between our three looks: look again.
+  }
+}
+
+/** Whether the task is still ours, and may go on: asked by steps other than delivery with each chunk. */
+export async function stillOurs(
+  tasks: Collection<TaskDocument>,
+  task: Pick<TaskDocument, '_id' | 'ownerSeq'>,
+): Promise<'go' | 'hold' | 'lost'> {
+  const found = await tasks.findOne({ _id: task._id, ownerSeq: task.ownerSeq }, { projection: { run: 1 } });
+  return found?.run ?? 'lost';
+}
+
+type TaskChanges = Partial<
+  Pick<
+    TaskDocument,
+    | 'cursor'
+    | 'authorisedTo'
+    | 'again'
+    | 'facts'
+    | 'counts'
+    | 'segments'
+    | 'resent'
+    | 'result'
+    | 'progressVersion'
+    | 'progressAt'
+  >
+>;
+
+const leave = async (
+  tasks: Collection<TaskDocument>,
+  task: Pick<TaskDocument, '_id' | 'ownerSeq'>,
+  changes: TaskChanges & { done: boolean },
+): Promise<boolean> => {
+  const written = await tasks.updateOne(
+    { _id: task._id, ownerSeq: task.ownerSeq },
+    { $set: { ...changes, out: false } },
+  );
+  return written.matchedCount === 1;
+};
+
+/** The last write of a finished task; the answer follows, then the ack. False: it went to someone else. */
+export const completeTask = (
+  tasks: Collection<TaskDocument>,
+  task: Pick<TaskDocument, '_id' | 'ownerSeq'>,
+  changes: TaskChanges,
+): Promise<boolean> => leave(tasks, task, { ...changes, done: true });
+
+/** The last write of a task that stops before its end, everything accounted. */
+export const yieldTask = (
+  tasks: Collection<TaskDocument>,
+  task: Pick<TaskDocument, '_id' | 'ownerSeq'>,
+  changes: TaskChanges,
+): Promise<boolean> => leave(tasks, task, { ...changes, done: false });
