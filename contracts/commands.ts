@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { BatchInput, BatchPatch } from './batch.ts';
+import { BatchDefinition, BatchInput, BatchPatch, InlineRecipient, MAX_INLINE_RECIPIENTS } from './batch.ts';
 import { BatchId } from './ids.ts';
 import { OUTCOMES } from './outcomes.ts';
 import { StepDone, StepFailed, StepYielded } from './steps.ts';
@@ -40,9 +40,12 @@ export const RecipientFilter = Type.Object(
 );
 export type RecipientFilter = Static<typeof RecipientFilter>;
 
-/** The parent of a child batch, frozen when the child was made. */
+/**
+ * Where a child batch takes its recipients from: those of the parent that the filter names (child chunk k from parent
+ * chunk k alone). A dry run has no filter: it takes the definition's own table, or the inline recipients again.
+ */
 export const ParentRef = Type.Object(
-  { batchId: BatchId, incarnation: Type.String(), filter: RecipientFilter },
+  { batchId: BatchId, incarnation: Type.String(), filter: Type.Optional(RecipientFilter) },
   { additionalProperties: false },
 );
 export type ParentRef = Static<typeof ParentRef>;
@@ -56,11 +59,12 @@ export const COMMANDS = {
   'create-child': command(
     {
       parent: ParentRef,
-      batch: Type.Partial(BatchInput, { additionalProperties: false }),
+      batch: BatchDefinition,
+      recipients: Type.Optional(Type.Array(InlineRecipient, { maxItems: MAX_INLINE_RECIPIENTS })),
       start: Type.Optional(Type.Boolean()),
       dryRun: Type.Optional(Type.Boolean()),
     },
-    'Creates a batch from recipients of another; sent by the parent (retry by filter, clone, dry-run).',
+    'Creates a batch from another; sent by the parent (retry by filter, clone, dry-run).',
   ),
   update: command({ patch: BatchPatch }, 'Changes fields; a table says which in which state.'),
   delete: command({}, 'Removes an unstarted or finished batch and all that belongs to it.'),
@@ -92,7 +96,6 @@ export const COMMANDS = {
   reconcile: command(
     {
       progressAt: Type.Optional(Type.Integer({ description: 'Newest progress of a task, ms since 1970.' })),
-      restored: Type.Optional(Type.Boolean({ description: 'MongoDB was set back to an earlier copy.' })),
     },
     'Looks again: deadlines, unpublished outbox, tasks without a message.',
   ),

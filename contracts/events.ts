@@ -55,7 +55,10 @@ export const EVENTS = {
         {
           count: Type.Integer({ minimum: 0 }),
           done: Type.Integer({ minimum: 0 }),
-          out: Type.Array(Type.Integer({ minimum: 0 })),
+          out: Type.Array(Type.Integer({ minimum: 0 }), {
+            description:
+              'Handed out or stopped before their end: their own task-progress tells their counts.',
+          }),
         },
         { additionalProperties: false },
       ),

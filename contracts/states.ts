@@ -66,6 +66,8 @@ export const BATCH_EVENTS = [
   'InitialExecute',
   'Succeed',
   'Expire',
+  'Expired',
+  'GiveUp',
   'Abort',
   'Aborted',
 ] as const;

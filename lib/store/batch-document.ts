@@ -79,6 +79,8 @@ export interface BatchDocument {
   epoch: number;
   work?: PhaseWork;
   stopping?: Stopping;
+  /** The last count before a batch that will not succeed is final. */
+  finish?: { to: 'Failed' | 'Aborted'; expire: boolean };
   reason?: Reason;
   /** Size of the batch in recipients, chunks and tasks a step; set by `partition`. */
   size?: { total: number; chunks: number; tasks: number };
@@ -93,12 +95,15 @@ export interface BatchDocument {
   lastCommandAt: number;
   outbox: Effect[];
   publishedVersion: number;
+  /** True until a host has seen the outbox of this version published; found by the sweep. */
+  unpublished: boolean;
   history: Transition[];
-  droppedAnswers: number;
   createdAt: number;
   updatedAt: number;
   startedAt?: number;
   endedAt?: number;
-  /** Set on a tombstone; the document is removed after 7 days. */
+  /** Set on a tombstone, ms since 1970. */
   deletedAt?: number;
+  /** When MongoDB removes the tombstone (TTL index). */
+  removeAt?: Date;
 }

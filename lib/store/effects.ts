@@ -12,9 +12,7 @@ export type Effect =
   | { kind: 'rate'; ratePerSecond: number | null }
   | EventEffect
   /** A command to another batch, as a child's create. */
-  | { kind: 'command'; batchId: string; verb: string; body: Record<string, unknown> }
-  /** Removes everything that belongs to this life of the batch. */
-  | { kind: 'remove' };
+  | { kind: 'command'; batchId: string; verb: string; body: Record<string, unknown> };
 
 export type EventEffect = {
   [N in EventName]: { kind: 'event'; event: N; body: EventBody<N> };
