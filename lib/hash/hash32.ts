@@ -1,0 +1,32 @@
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/**
+ * FNV-1a (32 bit) over the UTF-8 octets, then the finaliser of MurmurHash3 (fmix32): FNV alone mixes its upper bits
+ * badly for short digit strings, and it is the upper bits that choose a bucket.
+ *
+ * Stored placements depend on it: it can never change. Test vectors are in test/lib/hash/hash32.test.ts.
+ * @returns an unsigned 32-bit integer
+ */
+export function hash32(text: string): number {
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return hashOctets(Buffer.from(text, 'utf8'));
+    hash = Math.imul(hash ^ unit, FNV_PRIME);
+  }
+  return finalise(hash);
+}
+
+function hashOctets(octets: Uint8Array): number {
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < octets.length; i++) hash = Math.imul(hash ^ octets[i]!, FNV_PRIME);
+  return finalise(hash);
+}
+
+function finalise(value: number): number {
+  let hash = value;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
