@@ -50,7 +50,7 @@ export async function stillOurs(
   return found?.run ?? 'lost';
 }
 
-type TaskChanges = Partial<
+export type TaskChanges = Partial<
   Pick<
     TaskDocument,
     | 'cursor'
@@ -65,6 +65,25 @@ type TaskChanges = Partial<
     | 'progressAt'
   >
 >;
+
+/**
+ * Stores how far a task has come and says, in the same step, whether to go on. Progress made under a hold is stored too:
+ * the work is done. Only for steps whose one writer of the task document is the holder's single line of work.
+ */
+export async function advanceTask(
+  tasks: Collection<TaskDocument>,
+  task: Pick<TaskDocument, '_id' | 'ownerSeq'>,
+  changes: TaskChanges,
+  atMs: number,
+): Promise<{ run: 'go' | 'hold' | 'lost'; progressVersion: number }> {
+  const { progressVersion: _ours, progressAt: _now, ...stored } = changes;
+  const found = await tasks.findOneAndUpdate(
+    { _id: task._id, ownerSeq: task.ownerSeq },
+    { $set: { ...stored, progressAt: atMs }, $inc: { progressVersion: 1 } },
+    { returnDocument: 'after', projection: { run: 1, progressVersion: 1 } },
+  );
+  return { run: found?.run ?? 'lost', progressVersion: found?.progressVersion ?? 0 };
+}
 
 const leave = async (
   tasks: Collection<TaskDocument>,
