@@ -1,0 +1,77 @@
+import {
+  MongoBulkWriteError,
+  MongoError,
+  MongoNetworkError,
+  MongoOperationTimeoutError,
+  MongoServerError,
+  MongoServerSelectionError,
+  MongoWriteConcernError,
+} from 'mongodb';
+import { type Backoff, backoffMs } from '../lifecycle/backoff.ts';
+import { DeadlineError, deadlineIn } from '../lifecycle/deadline.ts';
+import { sleep } from '../lifecycle/sleep.ts';
+
+const duplicateKey = 11000;
+
+/** An insert met the same `_id` or unique key. For a bulk write: true only if nothing else failed. */
+export function isDuplicateKey(error: unknown): boolean {
+  if (error instanceof MongoBulkWriteError) {
+    const failed = [error.writeErrors].flat();
+    return failed.length > 0 && failed.every((each) => each.code === duplicateKey);
+  }
+  return error instanceof MongoServerError && error.code === duplicateKey;
+}
+
+/**
+ * The server's codes for "no primary here just now", "shutting down", "interrupted", "took too long": from MongoDB's
+ * specification of retryable writes.
+ */
+const transientCodes = new Set([
+  6, 7, 24, 50, 64, 89, 91, 112, 134, 189, 262, 317, 358, 384, 9001, 10107, 11600, 11602, 13435, 13436,
+]);
+
+/**
+ * True when the same write may succeed later, whether or not this one was carried out: network, no primary, time-out.
+ * A write that is repeated has to be idempotent by its filter.
+ */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
+  if (error instanceof MongoOperationTimeoutError || error instanceof MongoWriteConcernError) return true;
+  if (!(error instanceof MongoError)) return false;
+  if (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError'))
+    return true;
+  // A pool that was cleared while the server was away, or had no connection to give in time.
+  if (/^Mongo(PoolCleared|WaitQueueTimeout|TopologyClosed|NotConnected)/.test(error.name)) {
+    return error.name !== 'MongoTopologyClosedError';
+  }
+  return (
+    error instanceof MongoServerError && typeof error.code === 'number' && transientCodes.has(error.code)
+  );
+}
+
+export interface RetryTransientOptions extends Backoff {
+  deadlineMs: number;
+  what?: string;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Repeats an idempotent operation while its failures are transient.
+ * @throws DeadlineError with the last failure as its cause; any other error at once.
+ */
+export async function retryTransient<T>(
+  operation: (attempt: number) => Promise<T>,
+  { deadlineMs, what = 'MongoDB', signal, ...backoff }: RetryTransientOptions,
+): Promise<T> {
+  const deadline = deadlineIn(deadlineMs);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await operation(attempt);
+    } catch (error) {
+      if (!isTransient(error) || signal?.aborted) throw error;
+      const waitMs = backoffMs(attempt, { firstMs: 50, capMs: 1_000, ...backoff });
+      if (deadline.remainingMs() < waitMs) throw new DeadlineError(what, deadlineMs, { cause: error });
+      await sleep(waitMs, signal);
+    }
+  }
+}
