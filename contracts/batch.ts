@@ -72,18 +72,8 @@ const definitionFields = {
     description: 'Mustache template over the columns of the table.',
   }),
   contentSignature: Type.Optional(text(64, 'As 【brand】; counted into the segments.')),
-  messageType: Type.Optional(
-    Type.Union(
-      MESSAGE_TYPES.map((t) => Type.Literal(t)),
-      { default: 'SMS' },
-    ),
-  ),
-  messageCategory: Type.Optional(
-    Type.Union(
-      MESSAGE_CATEGORIES.map((c) => Type.Literal(c)),
-      { default: 'transactional' },
-    ),
-  ),
+  messageType: Type.Optional(Type.Enum(MESSAGE_TYPES, { default: 'SMS' })),
+  messageCategory: Type.Optional(Type.Enum(MESSAGE_CATEGORIES, { default: 'transactional' })),
   steps: Type.Optional(Type.Array(StepChoice, { maxItems: 32 })),
   providers: Type.Optional(
     Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
@@ -109,12 +99,7 @@ const definitionFields = {
     }),
   ),
   maxParts: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PARTS_LIMIT, default: 10 })),
-  encoding: Type.Optional(
-    Type.Union(
-      ENCODINGS.map((e) => Type.Literal(e)),
-      { default: 'auto' },
-    ),
-  ),
+  encoding: Type.Optional(Type.Enum(ENCODINGS, { default: 'auto' })),
   validitySeconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 7 * 24 * 3_600 })),
   maxConcurrency: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 256, description: 'Tasks of this batch that are out at once.' }),

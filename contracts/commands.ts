@@ -23,7 +23,7 @@ const command = <P extends Record<string, TSchema>>(fields: P, description: stri
 export const RecipientFilter = Type.Object(
   {
     outcomes: Type.Optional(
-      Type.Array(Type.Union(OUTCOMES.map((o) => Type.Literal(o))), {
+      Type.Array(Type.Enum(OUTCOMES), {
         minItems: 1,
         maxItems: OUTCOMES.length,
       }),

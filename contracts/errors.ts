@@ -36,7 +36,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 /** The one shape of an error: in rejected events, NATS micro answers and problem+json alike. */
 export const ErrorBody = Type.Object(
   {
-    code: Type.Union((Object.keys(ERROR_CODES) as ErrorCode[]).map((code) => Type.Literal(code))),
+    code: Type.Enum(Object.keys(ERROR_CODES) as ErrorCode[]),
     message: Type.String(),
     errors: Type.Array(Finding),
   },

@@ -17,7 +17,7 @@ export const DeliveryReceipt = Type.Object(
   {
     messageId: Type.String({ maxLength: 128, description: 'As the carrier wrote it.' }),
     msisdn: Type.String({ maxLength: 21, description: 'Digits of the handset.' }),
-    state: Type.Union(RECEIPT_STATES.map((state) => Type.Literal(state))),
+    state: Type.Enum(RECEIPT_STATES),
     error: Type.Optional(
       Type.String({ maxLength: 32, description: 'The network’s code, not a command_status.' }),
     ),

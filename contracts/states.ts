@@ -30,14 +30,8 @@ export const FINAL_STATUSES = ['Succeeded', 'Failed', 'Aborted'] as const satisf
  * Shown joined: `{phase: 'preparation', status: 'Running'}` is `PreparationRunning`.
  */
 export const BatchState = Type.Union([
-  Type.Object(
-    { phase: Type.Null(), status: Type.Union(BATCH_STATUSES.map((s) => Type.Literal(s))) },
-    { additionalProperties: false },
-  ),
-  Type.Object(
-    { phase: Type.String(), status: Type.Union(PHASE_STATUSES.map((s) => Type.Literal(s))) },
-    { additionalProperties: false },
-  ),
+  Type.Object({ phase: Type.Null(), status: Type.Enum(BATCH_STATUSES) }, { additionalProperties: false }),
+  Type.Object({ phase: Type.String(), status: Type.Enum(PHASE_STATUSES) }, { additionalProperties: false }),
 ]);
 export type BatchState = { phase: null; status: BatchStatus } | { phase: string; status: PhaseStatus };
 export type CheckedBatchState = Static<typeof BatchState>;

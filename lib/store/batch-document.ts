@@ -88,6 +88,8 @@ export interface BatchDocument {
   /** The last recount of outcome documents; what the end was decided on. */
   counted?: { counts: OutcomeCounts; receipts: ReceiptCounts; at: number };
   deliveryBegan: boolean;
+  /** Since when it is in this state, ms since 1970. */
+  stateSince: number;
   /** ms since 1970: the next moment at which the actor must look again (deadline, due time, notAfter). */
   wakeAt?: number;
   progressAt: number;

@@ -1,0 +1,118 @@
+import { isFinal, stateName } from '../../../contracts/states.ts';
+import type { BatchDocument } from '../../../lib/store/batch-document.ts';
+import { passed } from './answers.ts';
+import { type Decision, type Facts, rejected } from './decision.ts';
+import { finish, goOn, startChain } from './phases.ts';
+import { resume as resumePhase, retryPhase, settle, stop } from './stopping.ts';
+import { setReason, type Turn, transition } from './turn.ts';
+
+export const forbids = (doc: BatchDocument, verb: string, allowed: string): Decision =>
+  rejected('state-forbids', `${verb} is not possible in ${stateName(doc.state)}.`, [
+    { field: 'state', value: stateName(doc.state), expected: allowed },
+  ]);
+
+const inPhase = (doc: BatchDocument, ...statuses: string[]): boolean =>
+  doc.state.phase !== null && statuses.includes(doc.state.status);
+
+/** Starts the chain now, or arms it where `scheduleTime` lies ahead. */
+export function startOrSchedule(turn: Turn, facts: Facts): Decision | undefined {
+  const { doc, at } = turn;
+  if (facts.chain && facts.chain.findings.length > 0) {
+    return rejected('invalid', 'The chain of steps does not hold.', facts.chain.findings);
+  }
+  if (facts.chain) doc.steps = facts.chain.steps;
+  const { scheduleTime, notAfter } = doc.definition;
+  if (notAfter !== undefined && at >= Date.parse(notAfter)) {
+    return rejected('invalid', 'notAfter has passed.', [
+      { field: 'notAfter', value: notAfter, expected: 'a time that lies ahead' },
+    ]);
+  }
+  if (doc.state.status === 'Pending' && scheduleTime !== undefined && Date.parse(scheduleTime) > at) {
+    transition(turn, 'Schedule', { phase: null, status: 'Scheduled' });
+    return undefined;
+  }
+  startChain(turn);
+  return undefined;
+}
+
+export function start(turn: Turn, facts: Facts): Decision | undefined {
+  const { doc } = turn;
+  if (doc.state.phase !== null || (doc.state.status !== 'Pending' && doc.state.status !== 'Scheduled')) {
+    return forbids(doc, 'start', 'Pending or Scheduled');
+  }
+  return startOrSchedule(turn, facts);
+}
+
+export function pause(turn: Turn): Decision | undefined {
+  const { doc } = turn;
+  if (doc.finish) return forbids(doc, 'pause', 'a phase that runs; this is the last count');
+  if (inPhase(doc, 'Paused')) return { kind: 'unchanged' };
+  if (inPhase(doc, 'Pausing')) {
+    // A resume that was kept is taken back: the last word counts.
+    if (!doc.stopping?.resumeAfter) return { kind: 'unchanged' };
+    delete doc.stopping.resumeAfter;
+    return undefined;
+  }
+  if (!inPhase(doc, 'Ready', 'Running')) return forbids(doc, 'pause', 'a phase that is Ready or Running');
+  stop(turn, 'Paused', {
+    code: 'paused',
+    message: turn.meta.reason ?? `paused${turn.meta.operatorId ? ` by ${turn.meta.operatorId}` : ''}`,
+  });
+  return undefined;
+}
+
+export function resume(turn: Turn): Decision | undefined {
+  const { doc } = turn;
+  if (doc.finish) return forbids(doc, 'resume', 'a phase that is Paused');
+  if (inPhase(doc, 'Running')) return { kind: 'unchanged' };
+  if (inPhase(doc, 'Pausing') && doc.stopping?.to === 'Paused') {
+    if (doc.stopping.resumeAfter) return { kind: 'unchanged' };
+    doc.stopping.resumeAfter = true;
+    return undefined;
+  }
+  if (!inPhase(doc, 'Paused')) return forbids(doc, 'resume', 'a phase that is Paused');
+  resumePhase(turn);
+  return undefined;
+}
+
+export function retry(turn: Turn): Decision | undefined {
+  const { doc } = turn;
+  if (!inPhase(doc, 'Failed'))
+    return forbids(doc, 'retry', 'a phase that is Failed, or a filter for a child batch');
+  retryPhase(turn);
+  return undefined;
+}
+
+export function abort(turn: Turn): Decision | undefined {
+  const { doc } = turn;
+  if (doc.state.status === 'Aborting') return { kind: 'unchanged' };
+  if (isFinal(doc.state)) return forbids(doc, 'abort', 'a batch that has not ended');
+  setReason(turn, { code: 'aborted', message: turn.meta.reason ?? 'aborted' });
+  transition(turn, 'Abort', { phase: null, status: 'Aborting' });
+  if (doc.finish) {
+    // The count of an expired batch is under way: it ends as Aborted.
+    doc.finish.to = 'Aborted';
+    return undefined;
+  }
+  if ((doc.work?.out.length ?? 0) > 0) stop(turn, 'Aborted', doc.reason);
+  else finish(turn, 'Aborted');
+  return undefined;
+}
+
+/** notAfter has passed: nothing more leaves, what is pending expires. */
+export function expire(turn: Turn): void {
+  const { doc } = turn;
+  const reason = passed(doc.definition.notAfter!);
+  if ((doc.work?.out.length ?? 0) > 0) {
+    stop(turn, 'Expired', reason);
+    return;
+  }
+  setReason(turn, reason);
+  finish(turn, 'Failed', 'Expire');
+}
+
+/** More tasks may be out now, or a stop can arrive. */
+export function carryOn(turn: Turn): void {
+  if (turn.doc.stopping) settle(turn);
+  else if (inPhase(turn.doc, 'Running') && !turn.doc.finish) goOn(turn);
+}
