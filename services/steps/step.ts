@@ -66,7 +66,8 @@ export interface ProgressReport {
 }
 
 export type StepOutcome =
-  | { kind: 'done'; result?: StepResult }
+  /** `forget`: the task document goes, too, once the answer is out. */
+  | { kind: 'done'; result?: StepResult; forget?: boolean }
   /** Stopped by a hold, everything accounted; `stop` asks that the batch pauses itself. */
   | { kind: 'yielded'; result?: StepResult; stop?: NonNullable<StepYielded['stop']> }
   /** The service stops: another host goes on at once from what is stored. */

@@ -1,0 +1,124 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import type { Logger } from 'pino';
+import { taskId } from '../../contracts/ids.ts';
+import type { StepResult, StepTask } from '../../contracts/steps.ts';
+import { carriedFrom } from '../../lib/nats/carried-headers.ts';
+import type { Outcome } from '../../lib/nats/outcome.ts';
+import type { Publisher } from '../../lib/nats/publish.ts';
+import type { BatchDocument } from '../../lib/store/batch-document.ts';
+import type { Store } from '../../lib/store/collections.ts';
+import type { TaskDocument } from '../../lib/store/task-document.ts';
+import { completeTask, takeTask, yieldTask } from '../../lib/tasks/take.ts';
+import { type Answer, failed, publishAnswer } from './answer.ts';
+import { stepContext } from './context.ts';
+import { type Step, StepFailure, type StepOutcome } from './step.ts';
+
+export interface Workshop {
+  store: Store;
+  publisher: Publisher;
+  log: Logger;
+  /** Who takes the tasks: shown in their documents. */
+  holder: string;
+  progressEveryMs: number;
+}
+
+/**
+ * One task from its message to its answer: take, run or settle, store the end, answer, ack. A crash between any two of
+ * these is repaired by the message's coming back.
+ * @throws what is no fault of the batch: the task has to come back
+ */
+export async function workOnTask(
+  workshop: Workshop,
+  step: Step,
+  message: StepTask,
+  carrier: Pick<JsMsg, 'headers'>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { store, publisher, holder } = workshop;
+  const { batchId, incarnation, task: n, epoch } = message;
+  const id = taskId(batchId, incarnation, step.type, n);
+  const log = workshop.log.child({ batchId, step: step.type, task: n, epoch });
+  const answer = async (told: Answer): Promise<Outcome> => {
+    await publishAnswer(publisher, message, told, carriedFrom(carrier.headers));
+    return 'ack';
+  };
+
+  const batch = await store.batches.findOne({ _id: batchId, incarnation });
+  // Before the take: a task of a batch that is gone must not look as if somebody held it.
+  if (!batch) return 'ack';
+  const taken = await takeTask(store.tasks, { id, epoch, holder });
+  switch (taken.kind) {
+    case 'stale':
+      log.debug('dropped a task of another epoch');
+      return 'ack';
+    case 'done':
+      return answer({ verb: 'step-done', body: resultOf(taken.task) });
+    case 'yielded':
+      return answer({ verb: 'step-yielded', body: resultOf(taken.task) });
+    case 'taken':
+    case 'held':
+      return onTaken(taken.task, batch, taken.kind);
+  }
+
+  async function onTaken(
+    task: TaskDocument,
+    loaded: BatchDocument,
+    kind: 'taken' | 'held',
+  ): Promise<Outcome> {
+    const { context, flush } = stepContext({ ...workshop, task, message, batch: loaded, log, signal });
+    let outcome: StepOutcome;
+    try {
+      outcome = kind === 'taken' ? await step.run(context) : await settle();
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error;
+      log.info({ code: error.code, reason: error.message }, 'step failed');
+      return answer(failed(error.code, error.message, error.findings));
+    } finally {
+      await flush();
+    }
+    return end(task, outcome);
+
+    async function settle(): Promise<StepOutcome> {
+      const result = step.settle ? await step.settle(context) : (task.result as StepResult | undefined);
+      return { kind: 'yielded', ...(result && { result }) };
+    }
+  }
+
+  async function end(task: TaskDocument, outcome: StepOutcome): Promise<Outcome> {
+    switch (outcome.kind) {
+      case 'lost':
+        log.warn('someone else has the task: left without a word');
+        return 'leave';
+      case 'left':
+        return { nak: 0 };
+      case 'done': {
+        if (!(await completeTask(store.tasks, task, storedEnd(outcome.result))))
+          return end(task, { kind: 'lost' });
+        const ended = await answer({ verb: 'step-done', body: withResult(outcome.result) });
+        if (outcome.forget) await store.tasks.deleteOne({ _id: id, ownerSeq: task.ownerSeq });
+        return ended;
+      }
+      case 'yielded': {
+        if (!(await yieldTask(store.tasks, task, storedEnd(outcome.result))))
+          return end(task, { kind: 'lost' });
+        const { stop } = outcome;
+        return answer({
+          verb: 'step-yielded',
+          body: { ...withResult(outcome.result), ...(stop && { stop }) },
+        });
+      }
+    }
+  }
+}
+
+const withResult = (result: StepResult | undefined) => (result ? { result } : {});
+
+const resultOf = ({ result }: TaskDocument) => withResult(result as StepResult | undefined);
+
+function storedEnd(result: StepResult | undefined) {
+  return {
+    ...(result && { result: { ...result } }),
+    ...(result?.counts && { counts: result.counts }),
+    ...(result?.segments !== undefined && { segments: result.segments }),
+  };
+}
