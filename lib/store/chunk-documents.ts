@@ -43,6 +43,8 @@ export interface WaitingMessage {
   notBefore: number;
   /** Parts accepted so far; the rest goes out with the same reference. */
   partsAccepted: number;
+  /** Which ones: bit 0 is the first part. Their ids stand in the column `ids`, empty where a part has none yet. */
+  parts?: number;
   reference: number;
 }
 
@@ -55,6 +57,8 @@ export interface OutcomeDocument extends OutcomeColumns {
   task: number;
   size: number;
   ownerSeq: number;
+  /** Grows with each write of the delivery step, over all owners: a write that was given up cannot come in late. */
+  revision?: number;
   /** Sums to `size`, written with the columns in one write. */
   counts: OutcomeCounts;
   /** Segments of the accepted ones. */
@@ -90,5 +94,10 @@ export interface ReceiptDocument {
     code?: string;
     atMs: number;
   }[];
+  /** Newline-joined letters a part, of messages that have several; absent or empty = none at all. */
+  parts?: string;
+  /** What receipts say of the accepted ones, as the outcome document was when this was written. */
   counts: ReceiptCounts;
+  /** States of messages that were not accepted yet then: if any, a reader counts by mergeOutcomes. Absent = 0. */
+  uncounted?: number;
 }

@@ -1,0 +1,54 @@
+import {
+  CHUNK_SIZE,
+  chunkOfPlace,
+  place,
+  positionOfPlace,
+  type TaskDocument,
+} from '../store/task-document.ts';
+
+type Journalled = Pick<TaskDocument, 'cursor' | 'authorisedTo' | 'again'>;
+
+/** What is known of one position: only a pending one can be in doubt. */
+export interface KnownOutcomes {
+  readonly size: number;
+  isPending(position: number): boolean;
+  /** Refused for now or not sent, and written down as such: certainly not accepted, unless it is being sent again. */
+  waitingAt(position: number): unknown;
+}
+
+/** Indexes of the chunks whose outcomes the journal does not yet vouch for, ascending. */
+export function openChunks(task: Journalled & Pick<TaskDocument, 'facts'>): number[] {
+  const indexes = new Set<number>();
+  if (task.authorisedTo > task.cursor) {
+    const last = chunkOfPlace(task.authorisedTo - 1);
+    for (let index = chunkOfPlace(task.cursor); index <= last; index++) indexes.add(index);
+  }
+  for (const { index } of task.facts) indexes.add(index);
+  for (const each of task.again) indexes.add(chunkOfPlace(each));
+  return [...indexes].sort((a, b) => a - b);
+}
+
+/**
+ * Positions of one chunk that may have been sent without anybody knowing what became of them: authorised and without
+ * outcome or fact, or authorised once more (design: "In doubt").
+ */
+export function inDoubt(task: Journalled, index: number, known: KnownOutcomes): number[] {
+  const again = new Set(task.again);
+  const positions: number[] = [];
+  for (let position = 0; position < known.size; position++) {
+    if (!known.isPending(position)) continue;
+    const each = place(index, position);
+    const authorised = each >= task.cursor && each < task.authorisedTo;
+    if (again.has(each) || (authorised && !known.waitingAt(position))) positions.push(position);
+  }
+  return positions;
+}
+
+/** One behind the last place of a chunk. */
+export const endOfChunk = (index: number): number => place(index, CHUNK_SIZE);
+
+/** Places of the same chunk lie together; a window's places by chunk. */
+export const samePlace = (value: number): { index: number; position: number } => ({
+  index: chunkOfPlace(value),
+  position: positionOfPlace(value),
+});

@@ -1,0 +1,61 @@
+import { OUTCOME_LETTERS } from '../../contracts/outcomes.ts';
+import type { ReceiptDocument } from '../store/chunk-documents.ts';
+import { joinLateAnswers, type LateAnswerEntry } from '../store/merge-outcomes.ts';
+import type { OpenChunk } from '../store/outcome-columns.ts';
+import { NO_RECEIPT } from '../store/receipt-lattice.ts';
+
+/** Code of a recipient whose answer was lost with its holder or its connection. */
+export const IN_DOUBT_CODE = 'NO_ANSWER';
+
+/** A receipt or a late answer may come within this long; only then is it sent again. */
+export const RESEND_AFTER_MS = 10_000;
+
+/** How often an unanswered message is sent again before it is left `unknown`. */
+export const MAX_RESENDS = 3;
+
+export interface Resolution {
+  /** Positions that will be sent again. */
+  resent: number;
+}
+
+/** By the batch's `onInDoubt`: `hold` = unknown, never sent again unasked; `resend` = sent again after a while. */
+export function resolveInDoubt(
+  outcomes: OpenChunk,
+  positions: readonly number[],
+  onInDoubt: 'hold' | 'resend',
+  nowMs: number,
+): Resolution {
+  let resent = 0;
+  for (const position of positions) {
+    const known = outcomes.waitingAt(position);
+    const attempts = (known?.attempts ?? 0) + 1;
+    if (onInDoubt === 'hold' || attempts > MAX_RESENDS) {
+      outcomes.set(position, OUTCOME_LETTERS.unknown, IN_DOUBT_CODE, '', nowMs);
+      continue;
+    }
+    const entry = {
+      position,
+      attempts,
+      notBefore: nowMs + RESEND_AFTER_MS,
+      partsAccepted: known?.partsAccepted ?? 0,
+      ...(known?.parts === undefined ? {} : { parts: known.parts }),
+      reference: known?.reference ?? 0,
+    };
+    outcomes.wait(entry, IN_DOUBT_CODE, outcomes.idsAt(position));
+    resent += 1;
+  }
+  return { resent };
+}
+
+/** What a receipt document says of a message in doubt; undefined: nothing, it may be sent again. */
+export function resolvedBy(
+  receipt: Pick<ReceiptDocument, 'states' | 'lateAnswers'> | null | undefined,
+  position: number,
+): LateAnswerEntry | undefined {
+  if (!receipt) return undefined;
+  const answers = receipt.lateAnswers.filter((each) => each.position === position);
+  if (answers.length > 0) return answers.reduce(joinLateAnswers);
+  const state = receipt.states[position];
+  if (state === undefined || state === NO_RECEIPT) return undefined;
+  return { position, outcome: 'accepted', messageId: '', atMs: 0 };
+}
