@@ -1,6 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import type { BatchDocument } from './batch-document.ts';
 import type { MessageChunk, OutcomeDocument, ReceiptDocument } from './chunk-documents.ts';
+import type { ImportDocument, OrphanedChunksDocument } from './import-document.ts';
 import type { InlineRecipientsDocument, PartitionDocument } from './partition-document.ts';
 import type { ReportDocument } from './report-document.ts';
 import type { SourceChunk, TableDocument } from './table-documents.ts';
@@ -18,6 +19,8 @@ export interface Store {
   receipts: Collection<ReceiptDocument>;
   tables: Collection<TableDocument>;
   sourceChunks: Collection<SourceChunk>;
+  imports: Collection<ImportDocument>;
+  orphanedChunks: Collection<OrphanedChunksDocument>;
   reports: Collection<ReportDocument>;
 }
 
@@ -32,5 +35,7 @@ export const storeOf = (db: Db): Store => ({
   receipts: db.collection('receipts'),
   tables: db.collection('tables'),
   sourceChunks: db.collection('source_chunks'),
+  imports: db.collection('imports'),
+  orphanedChunks: db.collection('orphaned_chunks'),
   reports: db.collection('reports'),
 });

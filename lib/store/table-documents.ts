@@ -1,8 +1,10 @@
 /** One import or append, atomically in or out of its table. */
 export interface TableImport {
   id: string;
-  /** SHA-256 of the content: the same content twice is imported once. */
+  /** SHA-256 of the content: the same content twice is imported once… */
   sha256: string;
+  /** …if it is read the same way: the same file with another default country has other numbers. */
+  reading: string;
   source: string;
   at: number;
   rows: number;
@@ -10,6 +12,7 @@ export interface TableImport {
   badLines: number;
   /** Rows in the table whose number is not valid: they become outcome `invalid`. */
   invalidNumbers: number;
+  /** Empty when the table was placed anew since: then its rows are in the import named `placed anew`. */
   chunksByBucket: number[];
   rowsByBucket: number[];
 }
@@ -18,7 +21,7 @@ export interface TableImport {
 export interface TableDocument {
   _id: string;
   version: number;
-  /** Raised when the table is placed anew in more buckets. */
+  /** ms of its making; raised when the table is placed anew, and never met again after a deletion. */
   generation: number;
   /** The table has 2^bucketBits buckets (0 to 8). */
   bucketBits: number;
@@ -43,6 +46,10 @@ export interface SourceChunk {
   /** Newline-joined values by column name; a column that a chunk lacks is empty for its rows. */
   columns: Record<string, string>;
 }
+
+/** What the ids of an import's chunks begin with. */
+export const sourceChunkPrefix = (table: string, generation: number, importId: string): string =>
+  `${table}.${generation}.${importId}`;
 
 export const sourceChunkId = (
   table: string,

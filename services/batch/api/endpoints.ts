@@ -1,0 +1,216 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Static } from 'typebox';
+import { ulid } from 'ulid';
+import { BATCH_API, BatchView, RecipientGet } from '../../../contracts/batch-api.ts';
+import { errorBody, RefusedError } from '../../../contracts/errors.ts';
+import { lifeId } from '../../../contracts/ids.ts';
+import { isFinal, stateName } from '../../../contracts/states.ts';
+import { gatherFacts } from '../../../lib/batch/gather-facts.ts';
+import { findingsOf } from '../../../lib/batch/validate-definition.ts';
+import { sleep } from '../../../lib/lifecycle/sleep.ts';
+import { type ApiEndpoint, endpoint, type RequestMeta } from '../../../lib/nats/micro.ts';
+import { readStatus, type StatusDeps } from '../../../lib/stats/read-status.ts';
+import type { Store } from '../../../lib/store/collections.ts';
+import { findingsFor } from '../gather.ts';
+import { viewOf } from '../view.ts';
+import type { CommandClient } from './command-client.ts';
+import { findBatch } from './find-batch.ts';
+import { listBatches } from './list-batches.ts';
+import type { LoadShedding } from './load-shedding.ts';
+import { getRecipient, listRecipients } from './recipients.ts';
+import { totals } from './totals.ts';
+import { waitFor } from './wait.ts';
+
+export interface BatchApiDeps {
+  nc: NatsConnection;
+  store: Store;
+  commands: CommandClient;
+  shedding: LoadShedding;
+  status: StatusDeps;
+}
+
+/** Verbs that are a command to one batch and answer after its turn. */
+const COMMAND_VERBS = ['update', 'start', 'pause', 'resume', 'retry', 'clone', 'abort'] as const;
+
+/** `sms.api.batch.*` and `sms.api.recipient.get`. */
+export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
+  const { nc, store, commands, shedding, status } = deps;
+  const batch = { noun: 'batch' } as const;
+  const describe = (verb: keyof typeof BATCH_API) =>
+    (BATCH_API[verb] as { description?: string }).description ?? verb;
+
+  const commanded = COMMAND_VERBS.map((verb) =>
+    endpoint({
+      ...batch,
+      verb,
+      description: describe(verb),
+      request: BATCH_API[verb],
+      response: BatchView,
+      handler: async ({ id, ...body }, meta) => {
+        if (verb === 'start') shedding.refuseNewWork();
+        return commands.send(id, verb, body, meta);
+      },
+    }),
+  );
+
+  return [
+    endpoint({
+      ...batch,
+      verb: 'create',
+      description: describe('create'),
+      request: BATCH_API.create,
+      response: BatchView,
+      handler: async ({ id, ...body }, meta) => {
+        shedding.refuseNewWork();
+        return commands.send(id ?? ulid(), 'create', body, meta);
+      },
+    }),
+    ...commanded,
+    endpoint({
+      ...batch,
+      verb: 'get',
+      description: describe('get'),
+      request: BATCH_API.get,
+      response: BatchView,
+      handler: async ({ id, history = true }) => viewOf(await findBatch(store, id), { history }),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'list',
+      description: describe('list'),
+      request: BATCH_API.list,
+      handler: (query) => listBatches(store, query),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'delete',
+      description: describe('delete'),
+      request: BATCH_API.delete,
+      handler: ({ id, ids, ...body }, meta) => deleteMany([...(id ? [id] : []), ...(ids ?? [])], body, meta),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'validate',
+      description: describe('validate'),
+      request: BATCH_API.validate,
+      handler: async (request) => ({ findings: await findings(request) }),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'dry-run',
+      description: describe('dry-run'),
+      request: BATCH_API['dry-run'],
+      handler: dryRun,
+    }),
+    endpoint({
+      ...batch,
+      verb: 'status',
+      description: describe('status'),
+      request: BATCH_API.status,
+      handler: ({ id }) => readStatus(status, id),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'progress',
+      description: describe('progress'),
+      request: BATCH_API.progress,
+      handler: ({ id }) => readStatus(status, id),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'wait',
+      description: describe('wait'),
+      request: BATCH_API.wait,
+      response: BatchView,
+      handler: async (request, { signal }) => viewOf(await waitFor({ nc, store }, request, signal)),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'recipients',
+      description: describe('recipients'),
+      request: BATCH_API.recipients,
+      handler: (request) => listRecipients(store, request),
+    }),
+    endpoint({
+      ...batch,
+      verb: 'totals',
+      description: describe('totals'),
+      request: BATCH_API.totals,
+      handler: (query) => totals(store, query),
+    }),
+    endpoint({
+      noun: 'recipient',
+      verb: 'get',
+      description: 'What happened to one number, with its history.',
+      request: RecipientGet,
+      handler: (request) => getRecipient(store, request),
+    }),
+  ];
+
+  async function deleteMany(ids: string[], body: Record<string, unknown>, meta: RequestMeta) {
+    if (ids.length === 0) {
+      const finding = { field: 'id', value: undefined, expected: 'id, or ids' };
+      throw new RefusedError(errorBody('invalid-body', 'Which batch is to be deleted?', [finding]));
+    }
+    if (ids.length === 1) return commands.send(ids[0]!, 'delete', body, meta);
+    const deleted: string[] = [];
+    const refused: { id: string; error: unknown }[] = [];
+    for (const id of ids) {
+      try {
+        await commands.send(id, 'delete', body, meta);
+        deleted.push(id);
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        refused.push({ id, error: error.body });
+      }
+    }
+    return { deleted, refused };
+  }
+
+  async function findings({ id, batch: input }: Static<typeof BATCH_API.validate>) {
+    if (id !== undefined) return findingsFor(store, await findBatch(store, id), Date.now());
+    if (!input) {
+      const finding = { field: 'id', value: undefined, expected: 'id, or batch' };
+      throw new RefusedError(errorBody('invalid-body', 'What is to be checked?', [finding]));
+    }
+    const { recipients, ...definition } = input;
+    const facts = { definition, ...(recipients && { inline: recipients }), started: false, dryRun: false };
+    return findingsOf(definition, await gatherFacts(store, facts, Date.now()));
+  }
+
+  /** Makes the shadow batch, waits for its end, and answers with its report. */
+  async function dryRun(
+    { id, timeoutMs = 60_000, ...body }: { id: string; timeoutMs?: number },
+    meta: RequestMeta,
+  ) {
+    const childId = `${id.slice(0, 40)}-dry-${ulid().slice(-10)}`;
+    await commands.send(id, 'dry-run', { ...body, childId }, meta);
+    const shadow = await waitForShadow(childId, timeoutMs, meta.signal);
+    const report = await store.reports.findOne({ _id: lifeId(childId, shadow.incarnation) });
+    return {
+      dryRunId: childId,
+      state: stateName(shadow.state),
+      ...(shadow.reason && { reason: shadow.reason }),
+      ...(isFinal(shadow.state) && { counts: viewOf(shadow).counts }),
+      report: report ?? null,
+    };
+  }
+
+  async function waitForShadow(childId: string, timeoutMs: number, signal: AbortSignal) {
+    const deadlineAt = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return await waitFor(
+          { nc, store },
+          { id: childId, timeoutMs: deadlineAt - performance.now() },
+          signal,
+        );
+      } catch (error) {
+        // Its create is on the way: the parent's outbox has published it before it answered.
+        if (!(error instanceof RefusedError) || error.body.code !== 'not-found') throw error;
+        if (performance.now() > deadlineAt || signal.aborted) throw error;
+        await sleep(20, signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import { errorBody, RefusedError } from '../../../contracts/errors.ts';
+import type { BatchDocument } from '../../../lib/store/batch-document.ts';
+import type { Store } from '../../../lib/store/collections.ts';
+
+/** @throws RefusedError `not-found` or `deleted` */
+export async function findBatch(store: Store, id: string): Promise<BatchDocument> {
+  const doc = await store.batches.findOne({ _id: id });
+  if (!doc) {
+    const finding = { field: 'id', value: id, expected: 'the ID of a batch' };
+    throw new RefusedError(errorBody('not-found', `There is no batch ${id}.`, [finding]));
+  }
+  if (doc.deletedAt !== undefined) {
+    throw new RefusedError(
+      errorBody('deleted', `Batch ${id} was deleted on ${new Date(doc.deletedAt).toISOString()}.`),
+    );
+  }
+  return doc;
+}

@@ -1,0 +1,95 @@
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { partitionConsumers } from '../../contracts/streams.ts';
+import { deadSubject, PARTITIONS, partitionConsumer, STREAMS } from '../../contracts/subjects.ts';
+import { publishedMarks } from '../../lib/actor/published-marks.ts';
+import { takeTurn } from '../../lib/actor/take-turn.ts';
+import { type Part, part } from '../../lib/lifecycle/part.ts';
+import { isTransient } from '../../lib/mongo/errors.ts';
+import { ensureIndexes } from '../../lib/mongo/indexes.ts';
+import { deadLetter } from '../../lib/nats/dead-letter.ts';
+import { serveApi } from '../../lib/nats/micro.ts';
+import { publisher as publisherOf } from '../../lib/nats/publish.ts';
+import { pullLoop } from '../../lib/nats/pull-loop.ts';
+import { ensureConsumer } from '../../lib/nats/streams.ts';
+import type { StatusDeps } from '../../lib/stats/read-status.ts';
+import type { Store } from '../../lib/store/collections.ts';
+import { STORE_INDEXES } from '../../lib/store/indexes.ts';
+import { commandClient } from './api/command-client.ts';
+import { batchEndpoints } from './api/endpoints.ts';
+import { loadShedding } from './api/load-shedding.ts';
+import { batchActor } from './behaviour.ts';
+import { batchMetrics } from './metrics.ts';
+import { sweep } from './sweep.ts';
+
+export interface BatchDeps {
+  nc: NatsConnection;
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  store: Store;
+  status: StatusDeps;
+  registry: Registry;
+  log: Logger;
+  version: string;
+}
+
+/** Consumes the partitions of SMS_COMMANDS, one actor's turn a command; serves `sms.api.batch.*`; sweeps. */
+export function startBatch(deps: BatchDeps): Part {
+  const { nc, js, jsm, store, registry, log, version } = deps;
+  return part('batch', async ({ run }) => {
+    await ensureIndexes(store.db, STORE_INDEXES);
+    for (const { stream, ...consumer } of partitionConsumers()) await ensureConsumer(jsm, stream, consumer);
+
+    const publisher = publisherOf(js, jsm);
+    const metrics = batchMetrics(registry);
+    const marks = await run(publishedMarks(store.batches, log));
+    const actor = batchActor({ nc, jsm, store, publisher, metrics, log });
+    const bury = (message: Parameters<typeof takeTurn>[1], reason: string) =>
+      deadLetter(publisher, message, {
+        stream: STREAMS.dead,
+        subject: deadSubject(STREAMS.commands, message.subject),
+        reason,
+      });
+    const loops = Array.from({ length: PARTITIONS }, (_, partition) =>
+      pullLoop({
+        js,
+        stream: STREAMS.commands,
+        consumer: partitionConsumer(partition),
+        log,
+        handle: async (message) => {
+          const endTurn = metrics.turnSeconds.startTimer();
+          try {
+            return await takeTurn(actor, message, { marks, log, bury });
+          } finally {
+            endTurn();
+          }
+        },
+      }),
+    );
+    // All 32 stop at the same time: each waits for its own open pull.
+    await run(group('partitions', loops));
+    await run(sweep({ store, jsm, publisher, log }));
+
+    const commands = await run(commandClient(nc, publisher));
+    const shedding = await run(loadShedding(jsm, log));
+    await run(
+      serveApi(nc, {
+        name: 'smsbatch-batch',
+        version,
+        description: 'Batches and their recipients',
+        endpoints: batchEndpoints({ nc, store, commands, shedding, status: deps.status }),
+        log,
+        unavailable: isTransient,
+        concurrency: 256,
+      }),
+    );
+  });
+}
+
+const group = (name: string, parts: readonly Part[]): Part =>
+  part(name, async ({ defer }) => {
+    defer(() => Promise.all(parts.map((each) => each.stop())));
+    await Promise.all(parts.map((each) => each.start()));
+  });

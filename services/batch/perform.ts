@@ -1,0 +1,93 @@
+import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
+import { lifeId } from '../../contracts/ids.ts';
+import { commandSubject, eventSubject, STREAMS, stepSubject } from '../../contracts/subjects.ts';
+import { carriedFrom } from '../../lib/nats/carried-headers.ts';
+import type { Publication, Publisher } from '../../lib/nats/publish.ts';
+import type { BatchDocument } from '../../lib/store/batch-document.ts';
+import type { Store } from '../../lib/store/collections.ts';
+import type { Effect } from '../../lib/store/effects.ts';
+import { changeRate, issueTasks } from '../../lib/tasks/issue.ts';
+
+export interface PerformDeps {
+  store: Store;
+  publisher: Publisher;
+  jsm: JetStreamManager;
+}
+
+type Message = Pick<Publication, 'subject' | 'stream' | 'body'>;
+
+/** Carries out an outbox: task documents first, then the messages, each under an id made of the outbox's key. */
+export async function perform(
+  { store, publisher, jsm }: PerformDeps,
+  doc: BatchDocument | undefined,
+  effects: readonly Effect[],
+  key: string,
+  cause?: JsMsg,
+): Promise<void> {
+  const tasks = effects.filter((effect) => effect.kind === 'task').map(({ task }) => task);
+  await issueTasks(store.tasks, tasks, doc?.definition.ratePerSecond ?? null, doc?.updatedAt ?? 0);
+  for (const effect of effects) {
+    if (effect.kind === 'rate' && doc) {
+      await changeRate(store.tasks, { batchId: doc._id, incarnation: doc.incarnation }, effect.ratePerSecond);
+    }
+  }
+  const headers = carriedFrom(cause?.headers);
+  const prefix = doc ? `${lifeId(doc._id, doc.incarnation)}:${key}` : key;
+  // Written in order on one connection, so stored in order; only the acknowledgements are awaited together.
+  await Promise.all(
+    effects.map(async (effect, index) => {
+      const message = messageOf(effect);
+      if (!message) return;
+      const publication = { ...message, msgId: `${prefix}.${index}`, headers };
+      if (effect.kind === 'event' && effect.event === 'ended') await announceEnd(publication);
+      else await publishFully(publication);
+    }),
+  );
+
+  async function publishFully(publication: Publication): Promise<void> {
+    const result = await publisher.publish(publication);
+    // `exists`: the task's message is still there, nothing to add. `full` is the broker's trouble: the turn is repeated.
+    if (result.kind === 'full') throw new StreamFullError(publication.stream, result.reason);
+  }
+
+  /** One end a life: published where no end stands on the subject, or only that of an earlier life. */
+  async function announceEnd(publication: Publication): Promise<void> {
+    const first = await publisher.publish({ ...publication, expectedLastSubjectSequence: 0 });
+    if (first.kind !== 'conflict') return;
+    const last = await jsm.streams.getMessage(STREAMS.events, { last_by_subj: publication.subject });
+    if (!last || last.json<{ incarnation?: string }>().incarnation === doc?.incarnation) return;
+    await publisher.publish({ ...publication, expectedLastSubjectSequence: last.seq });
+  }
+}
+
+function messageOf(effect: Effect): Message | undefined {
+  switch (effect.kind) {
+    case 'task': {
+      const { step, batchId, task, epoch } = effect.task;
+      return { subject: stepSubject(step, batchId, task, epoch), stream: STREAMS.steps, body: effect.task };
+    }
+    case 'event':
+      return {
+        subject: eventSubject(effect.body.batchId, effect.event),
+        stream: STREAMS.events,
+        body: effect.body,
+      };
+    case 'command':
+      return {
+        subject: commandSubject(effect.batchId, effect.verb),
+        stream: STREAMS.commands,
+        body: effect.body,
+      };
+    case 'rate':
+      return undefined;
+  }
+}
+
+/** A stream of ours is full: nothing is lost, the turn is repeated until there is room. */
+export class StreamFullError extends Error {
+  override readonly name = 'StreamFullError';
+
+  constructor(stream: string, reason: string) {
+    super(`${stream} takes no more messages: ${reason}`);
+  }
+}

@@ -1,0 +1,48 @@
+import type { BatchView } from '../../contracts/batch-api.ts';
+import { stateName } from '../../contracts/states.ts';
+import type { BatchDocument } from '../../lib/store/batch-document.ts';
+import { countsOf } from './decide/phases.ts';
+
+const iso = (ms: number | undefined): string | undefined =>
+  ms === undefined ? undefined : new Date(ms).toISOString();
+
+/** A batch as callers see it. */
+export function viewOf(doc: BatchDocument, options: { history?: boolean } = {}): BatchView {
+  const { parent, size, reason, work, stopping } = doc;
+  const view = {
+    id: doc._id,
+    incarnation: doc.incarnation,
+    version: doc.version,
+    state: stateName(doc.state),
+    phase: doc.state.phase,
+    status: doc.state.status,
+    ...doc.definition,
+    chain: doc.steps.map(({ type }) => type),
+    total: size?.total ?? null,
+    counts: countsOf(doc),
+    receipts: doc.counted?.receipts,
+    segments: doc.totals.delivery?.segments ?? doc.totals.preparation?.segments,
+    reason,
+    parent: parent && { batchId: parent.batchId, filter: parent.filter },
+    dryRun: doc.dryRun,
+    inlineRecipients: doc.inlineRecipients,
+    stoppingTo: stopping?.to,
+    tasks: work && {
+      step: work.step,
+      count: work.count,
+      out: work.out,
+      done: work.next - work.out.length - work.yielded.length,
+    },
+    createdAt: iso(doc.createdAt),
+    updatedAt: iso(doc.updatedAt),
+    startedAt: iso(doc.startedAt),
+    endedAt: iso(doc.endedAt),
+    deletedAt: iso(doc.deletedAt),
+    history: options.history
+      ? doc.history.map(({ at, ...entry }) => ({ ...entry, at: new Date(at).toISOString() }))
+      : undefined,
+  };
+  return Object.fromEntries(
+    Object.entries(view).filter(([, value]) => value !== undefined),
+  ) as unknown as BatchView;
+}
