@@ -183,26 +183,9 @@ export class Link<T> {
   }
 
   #bind(): void {
-    const { bindType, systemId, password, systemType, addressTon, addressNpi, addressRange } = this.#settings;
     this.#phase = 'binding';
     this.#deadlineMs = performance.now() + this.#settings.bindTimeoutMs;
-    const bind = encodePdu(
-      {
-        command: `bind_${bindType}`,
-        sequenceNumber: this.#window.nextSequence(),
-        body: {
-          system_id: systemId,
-          password,
-          system_type: systemType,
-          interface_version: 0x34,
-          addr_ton: addressTon,
-          addr_npi: addressNpi,
-          address_range: addressRange,
-        },
-      },
-      { checkLengths: this.#settings.checkCredentialLengths },
-    );
-    this.#writer.append(bind);
+    this.#writer.append(encodeBind(this.#settings, this.#window.nextSequence()));
   }
 
   #unbind(): void {
@@ -414,4 +397,24 @@ export class Link<T> {
     };
     this.#events.onClosed(reason, detail);
   }
+}
+
+/** Throws SmppEncodeError for credentials that do not fit. */
+export function encodeBind(settings: SessionSettings, sequenceNumber: number): Buffer {
+  return encodePdu(
+    {
+      command: `bind_${settings.bindType}`,
+      sequenceNumber,
+      body: {
+        system_id: settings.systemId,
+        password: settings.password,
+        system_type: settings.systemType,
+        interface_version: 0x34,
+        addr_ton: settings.addressTon,
+        addr_npi: settings.addressNpi,
+        address_range: settings.addressRange,
+      },
+    },
+    { checkLengths: settings.checkCredentialLengths },
+  );
 }

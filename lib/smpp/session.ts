@@ -1,4 +1,4 @@
-import { Link } from './link.ts';
+import { encodeBind, Link } from './link.ts';
 import {
   type CloseReason,
   emptyCounters,
@@ -76,8 +76,10 @@ export class SmppSession<T> {
     return this.#link?.cancelUnsent() ?? 0;
   }
 
+  /** Throws SmppEncodeError for credentials that SMPP has no room for. */
   start(): void {
     if (this.#running) return;
+    encodeBind(this.#settings, 1);
     this.#running = true;
     this.#stopped = undefined;
     this.#attempt = 0;

