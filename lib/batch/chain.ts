@@ -90,6 +90,7 @@ function orderFindings(chain: readonly Placed[]): Finding[] {
   const rank = (each: Placed) => (BUILT_IN_STEPS as readonly string[]).indexOf(each.plan.type);
   chain.forEach((each, at) => {
     const { field, plan, facts } = each;
+    if (each.implied) return;
     const earlier = chain.slice(0, at);
     const overtaken = earlier.find((before) => facts.builtIn && rank(before) > rank(each));
     if (overtaken) {

@@ -1,0 +1,69 @@
+import { type Collection, MongoBulkWriteError, type OptionalUnlessRequiredId } from 'mongodb';
+import { isDuplicateKey, retryTransient } from '../../../lib/mongo/errors.ts';
+import type { Store } from '../../../lib/store/collections.ts';
+import type { PreparedChunk } from './prepare-chunk.ts';
+import type { CountedChunk } from './totals.ts';
+
+const WRITE_DEADLINE_MS = 20_000;
+
+/**
+ * Inserts chunks, each one's outcome document first: a message chunk without one would be sent without an account.
+ * What is there already (another holder was faster) is passed over, and stands.
+ * @returns each chunk as it is stored, in order
+ */
+export async function insertChunks(
+  store: Pick<Store, 'outcomes' | 'messageChunks'>,
+  chunks: readonly PreparedChunk[],
+): Promise<CountedChunk[]> {
+  const known = new Set([
+    ...(await insertNew(
+      store.outcomes,
+      chunks.map(({ outcome }) => outcome),
+    )),
+    ...(await insertNew(
+      store.messageChunks,
+      chunks.map(({ message }) => message),
+    )),
+  ]);
+  const stored = known.size > 0 ? await readCounted(store, [...known]) : new Map<string, CountedChunk>();
+  return chunks.map(({ outcome, message }) => {
+    const { encodings, segments } = message;
+    return stored.get(outcome._id) ?? { counts: outcome.counts, encodings, segments };
+  });
+}
+
+/** @returns the ids that were there before */
+async function insertNew<T extends { _id: string }>(
+  collection: Collection<T>,
+  documents: readonly T[],
+): Promise<string[]> {
+  const insert = async (): Promise<string[]> => {
+    try {
+      await collection.insertMany(documents as OptionalUnlessRequiredId<T>[], { ordered: false });
+      return [];
+    } catch (error) {
+      if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
+      return [error.writeErrors].flat().map(({ index }) => documents[index]!._id);
+    }
+  };
+  return retryTransient(insert, { deadlineMs: WRITE_DEADLINE_MS, what: 'writing chunks' });
+}
+
+/** Counts of what is stored, never of what was computed again: a change of the code in between must not show. */
+async function readCounted(
+  { outcomes, messageChunks }: Pick<Store, 'outcomes' | 'messageChunks'>,
+  ids: readonly string[],
+): Promise<Map<string, CountedChunk>> {
+  const filter = { _id: { $in: [...ids] } };
+  const [counted, columns] = await Promise.all([
+    outcomes.find(filter, { projection: { counts: 1 }, batchSize: 1_000 }).toArray(),
+    messageChunks.find(filter, { projection: { encodings: 1, segments: 1 }, batchSize: 1_000 }).toArray(),
+  ]);
+  const byId = new Map(columns.map((each) => [each._id, each]));
+  return new Map(
+    counted.flatMap(({ _id, counts }) => {
+      const message = byId.get(_id);
+      return message ? [[_id, { counts, encodings: message.encodings, segments: message.segments }]] : [];
+    }),
+  );
+}
