@@ -30,11 +30,22 @@ const transientCodes = new Set([
   6, 7, 24, 50, 64, 89, 91, 112, 134, 189, 262, 317, 358, 384, 9001, 10107, 11600, 11602, 13435, 13436,
 ]);
 
+const socketCodes = new Set([
+  'EPIPE',
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ECONNABORTED',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+]);
+
 /**
  * True when the same write may succeed later, whether or not this one was carried out: network, no primary, time-out.
  * A write that is repeated has to be idempotent by its filter.
  */
 export function isTransient(error: unknown): boolean {
+  // The driver lets some of the socket's own errors through: EPIPE on a connection that the server has just ended.
+  if (socketCodes.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')) return true;
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   if (error instanceof MongoOperationTimeoutError || error instanceof MongoWriteConcernError) return true;
   if (!(error instanceof MongoError)) return false;

@@ -6,10 +6,10 @@ import { DeadlineError } from '../../../lib/lifecycle/deadline.ts';
 import { clientOptions, connectMongo, type Mongo } from '../../../lib/mongo/connect.ts';
 import { isDuplicateKey, isTransient, retryTransient } from '../../../lib/mongo/errors.ts';
 import { ensureIndexes } from '../../../lib/mongo/indexes.ts';
-import { mongoProcess } from './mongo-process.ts';
+import { testServers } from '../../support/servers.ts';
 
 const log = pino({ level: 'silent' });
-let server: Awaited<ReturnType<typeof mongoProcess>>;
+let servers: Awaited<ReturnType<typeof testServers>>;
 let mongo: Mongo;
 interface Doc {
   _id: string | number;
@@ -18,12 +18,12 @@ interface Doc {
 const docs = () => mongo.db.collection<Doc>('docs');
 
 before(async () => {
-  server = await mongoProcess();
-  mongo = await connectMongo({ url: server.url, database: 'lib_mongo', name: 'test', log });
+  servers = await testServers(['mongo'], { ownMongo: true });
+  mongo = await connectMongo({ url: servers.mongoUrl, database: servers.mongoDatabase, name: 'test', log });
 });
 after(async () => {
   await mongo.close();
-  await server[Symbol.asyncDispose]();
+  await servers.stop();
 });
 
 describe('connectMongo', () => {
@@ -51,7 +51,13 @@ describe('connectMongo', () => {
   });
 
   it('close may be called twice', async () => {
-    const other = await connectMongo({ url: server.url, database: 'x', name: 'test', log, maxPoolSize: 1 });
+    const other = await connectMongo({
+      url: servers.mongoUrl,
+      database: 'x',
+      name: 'test',
+      log,
+      maxPoolSize: 1,
+    });
     await Promise.all([other.close(), other.close()]);
   });
 });
@@ -97,11 +103,11 @@ describe('errors', () => {
 
   it('the server is killed and comes back: a guarded write is carried out once', async () => {
     await docs().insertOne({ _id: 'cas', n: 0 });
-    await server.kill();
+    await servers.kill('mongo');
     const pending = retryTransient(() => docs().updateOne({ _id: 'cas', n: 0 }, { $set: { n: 1 } }), {
       deadlineMs: 20_000,
     });
-    await server.start();
+    await servers.restart('mongo');
     await pending;
     assert.equal((await docs().findOne({ _id: 'cas' }))?.n, 1);
   });

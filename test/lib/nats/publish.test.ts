@@ -12,16 +12,16 @@ import {
   PublishRefusedError,
   publisher,
 } from '../../../lib/nats/publish.ts';
-import { natsProcess } from './nats-process.ts';
+import { testServers } from '../../support/servers.ts';
 
 const log = pino({ level: 'silent' });
-let server: Awaited<ReturnType<typeof natsProcess>>;
+let servers: Awaited<ReturnType<typeof testServers>>;
 let nats: Nats;
 let publish: Publisher['publish'];
 
 before(async () => {
-  server = await natsProcess();
-  nats = await connectNats({ url: server.url, name: 'test', log });
+  servers = await testServers(['nats']);
+  nats = await connectNats({ url: servers.natsUrl, name: 'test', log });
   publish = publisher(nats).publish;
   await nats.jsm.streams.add({
     name: 'TASKS',
@@ -36,7 +36,7 @@ before(async () => {
 });
 after(async () => {
   await nats.close();
-  await server[Symbol.asyncDispose]();
+  await servers.stop();
 });
 beforeEach(async () => {
   await nats.jsm.streams.purge('TASKS');
@@ -137,9 +137,9 @@ describe('publish', () => {
   });
 
   it('the server goes and comes back: stored once', async () => {
-    await server.kill();
+    await servers.kill('nats');
     const pending = publish(to('evt.back', 'EVENTS', { deadlineMs: 20_000 }));
-    await server.start();
+    await servers.restart('nats');
     assert.match((await pending).kind, /stored|duplicate/);
     assert.equal((await nats.jsm.streams.info('EVENTS')).state.messages, 1);
   });

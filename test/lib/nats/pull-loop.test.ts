@@ -8,10 +8,10 @@ import type { Outcome } from '../../../lib/nats/outcome.ts';
 import { type Publisher, publisher } from '../../../lib/nats/publish.ts';
 import { type PullLoopOptions, pullLoop } from '../../../lib/nats/pull-loop.ts';
 import { ensureConsumer, ensureStream } from '../../../lib/nats/streams.ts';
-import { natsProcess } from './nats-process.ts';
+import { testServers } from '../../support/servers.ts';
 
 const log = pino({ level: 'silent' });
-let server: Awaited<ReturnType<typeof natsProcess>>;
+let servers: Awaited<ReturnType<typeof testServers>>;
 let nats: Nats;
 let publish: Publisher['publish'];
 
@@ -31,14 +31,14 @@ async function ensure() {
 }
 
 before(async () => {
-  server = await natsProcess();
-  nats = await connectNats({ url: server.url, name: 'test', log });
+  servers = await testServers(['nats']);
+  nats = await connectNats({ url: servers.natsUrl, name: 'test', log });
   publish = publisher(nats).publish;
   await ensureStream(nats.jsm, { name: 'DEAD', subjects: ['dead.>'] });
 });
 after(async () => {
   await nats.close();
-  await server[Symbol.asyncDispose]();
+  await servers.stop();
 });
 beforeEach(async () => {
   await nats.jsm.streams.delete('WORK').catch(() => {});
@@ -228,8 +228,8 @@ describe('pullLoop', () => {
     await running.start();
     await send('work.before');
     await seen.reached(1);
-    await server.kill();
-    await server.start();
+    await servers.kill('nats');
+    await servers.restart('nats');
     await send('work.after');
     await seen.reached(2);
   });
@@ -237,9 +237,9 @@ describe('pullLoop', () => {
   it('a stop ends while the server is away', async () => {
     const running = loopOver(recorder());
     await running.start();
-    await server.kill();
+    await servers.kill('nats');
     await running.stop();
-    await server.start();
+    await servers.restart('nats');
   });
 });
 

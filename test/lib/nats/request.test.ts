@@ -5,18 +5,18 @@ import { DeadlineError } from '../../../lib/lifecycle/deadline.ts';
 import { freshHeaders } from '../../../lib/nats/carried-headers.ts';
 import { connectNats, type Nats } from '../../../lib/nats/connect.ts';
 import { request, ServiceError } from '../../../lib/nats/request.ts';
-import { natsProcess } from './nats-process.ts';
+import { testServers } from '../../support/servers.ts';
 
-let server: Awaited<ReturnType<typeof natsProcess>>;
+let servers: Awaited<ReturnType<typeof testServers>>;
 let nats: Nats;
 
 before(async () => {
-  server = await natsProcess();
-  nats = await connectNats({ url: server.url, name: 'test', log: pino({ level: 'silent' }) });
+  servers = await testServers(['nats']);
+  nats = await connectNats({ url: servers.natsUrl, name: 'test', log: pino({ level: 'silent' }) });
 });
 after(async () => {
   await nats.close();
-  await server[Symbol.asyncDispose]();
+  await servers.stop();
 });
 
 describe('request', () => {

@@ -6,19 +6,19 @@ import { ConfigMismatchError, differences } from '../../../lib/nats/config-diffe
 import { connectNats, type Nats } from '../../../lib/nats/connect.ts';
 import { refuseOldServer } from '../../../lib/nats/server-floor.ts';
 import { ensureConsumer, ensureStream } from '../../../lib/nats/streams.ts';
-import { natsProcess } from './nats-process.ts';
+import { testServers } from '../../support/servers.ts';
 
 const log = pino({ level: 'silent' });
-let server: Awaited<ReturnType<typeof natsProcess>>;
+let servers: Awaited<ReturnType<typeof testServers>>;
 let nats: Nats;
 
 before(async () => {
-  server = await natsProcess();
-  nats = await connectNats({ url: server.url, name: 'test', log });
+  servers = await testServers(['nats']);
+  nats = await connectNats({ url: servers.natsUrl, name: 'test', log });
 });
 after(async () => {
   await nats.close();
-  await server[Symbol.asyncDispose]();
+  await servers.stop();
 });
 
 const commands = {
@@ -150,7 +150,7 @@ describe('connectNats', () => {
   });
 
   it('close may be called twice', async () => {
-    const other = await connectNats({ url: server.url, name: 'test', log });
+    const other = await connectNats({ url: servers.natsUrl, name: 'test', log });
     assert.ok(other.connected());
     await Promise.all([other.close(), other.close()]);
     assert.equal(other.connected(), false);
