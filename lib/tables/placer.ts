@@ -1,0 +1,78 @@
+import { bucketOf } from '../phone/bucket.ts';
+import { joinColumn } from '../store/columns.ts';
+import { type SourceChunk, sourceChunkId } from '../store/table-documents.ts';
+import { CHUNK_SIZE } from '../store/task-document.ts';
+
+/** Where an import's rows go; its chunks' ids are made of it. */
+export interface Placement {
+  table: string;
+  generation: number;
+  bucketBits: number;
+  importId: string;
+}
+
+/** Collects rows by bucket and hands over each 500 as a chunk; holds less than 500 rows a bucket. */
+export interface Placer {
+  readonly rowsByBucket: number[];
+  readonly chunksByBucket: number[];
+  /** Names by position in the rows that follow; may grow, not change. */
+  setColumns(columns: readonly string[], phoneAt: number): void;
+  /** @param phone as it is stored: digits, or `!<code> <as it was written>` */
+  put(phone: string, hash: number, row: readonly string[]): void;
+  /** Hands over what is left. */
+  flush(): void;
+}
+
+interface Bucket {
+  phones: string[];
+  rows: (readonly string[])[];
+}
+
+export function placer(to: Placement, write: (chunk: SourceChunk) => void): Placer {
+  const size = 2 ** to.bucketBits;
+  const buckets: Bucket[] = Array.from({ length: size }, () => ({ phones: [], rows: [] }));
+  const rowsByBucket = new Array<number>(size).fill(0);
+  const chunksByBucket = new Array<number>(size).fill(0);
+  let columns: readonly string[] = [];
+  let phoneAt = -1;
+
+  function hand(n: number): void {
+    const { phones, rows } = buckets[n]!;
+    const values: Record<string, string> = {};
+    for (let at = 0; at < columns.length; at++) {
+      if (at === phoneAt) continue;
+      const joined = joinColumn(rows.map((row) => row[at] ?? ''));
+      // Nothing but line ends: no value at all; an absent column is read as empty.
+      if (joined.length >= rows.length) values[columns[at]!] = joined;
+    }
+    write({
+      _id: sourceChunkId(to.table, to.generation, to.importId, n, chunksByBucket[n]!),
+      table: to.table,
+      size: phones.length,
+      phones: joinColumn(phones),
+      columns: values,
+    });
+    chunksByBucket[n]!++;
+    rowsByBucket[n]! += phones.length;
+    buckets[n] = { phones: [], rows: [] };
+  }
+
+  return {
+    rowsByBucket,
+    chunksByBucket,
+    setColumns(names, at) {
+      columns = names;
+      phoneAt = at;
+    },
+    put(phone, hash, row) {
+      const n = bucketOf(hash, to.bucketBits);
+      const bucket = buckets[n]!;
+      bucket.phones.push(phone);
+      bucket.rows.push(row);
+      if (bucket.phones.length === CHUNK_SIZE) hand(n);
+    },
+    flush() {
+      for (let n = 0; n < size; n++) if (buckets[n]!.phones.length > 0) hand(n);
+    },
+  };
+}
