@@ -1,23 +1,17 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type AnyPdu, decodePdu, encodePdu } from './codec.ts';
+import { encodeBind } from './bind-request.ts';
+import { type AnyPdu, decodePdu } from './codec.ts';
 import { DeliverInbox } from './deliver-inbox.ts';
 import { SmppDecodeError } from './errors.ts';
 import { FrameReader } from './frames.ts';
-import { OutboundQueue } from './outbound-queue.ts';
+import { Liveness } from './liveness.ts';
 import { commandIds, isResponse, readUint32 } from './pdu.ts';
-import { readAnswerId } from './read-message.ts';
-import type {
-  AnsweredAnswer,
-  CloseReason,
-  SessionCounters,
-  SessionHandlers,
-  SessionSettings,
-} from './session-options.ts';
+import type { CloseReason, SessionCounters, SessionHandlers, SessionSettings } from './session-options.ts';
 import { queueBare, queueIdAnswer } from './short-pdus.ts';
+import { SubmitLane } from './submit-lane.ts';
 import type { OutboundMessage } from './submit-sm.ts';
 import { TurnWriter } from './turn-writer.ts';
-import { SubmitWindow, slotLate, slotSent } from './window.ts';
 
 type Phase = 'connecting' | 'binding' | 'bound' | 'draining' | 'unbinding' | 'closed';
 
@@ -29,12 +23,12 @@ export interface LinkEvents {
   onClosed(reason: CloseReason, detail: string): void;
 }
 
-const timedOut = { kind: 'noAnswer', reason: 'timeout' } as const;
-const disconnected = { kind: 'noAnswer', reason: 'disconnected' } as const;
-const bindStatusInvalid = 0x04;
-const commandLengthInvalid = 0x02;
-const commandIdInvalid = 0x03;
-const unknownError = 0xff;
+const statuses = {
+  invalidLength: 0x02,
+  invalidCommand: 0x03,
+  invalidBindStatus: 0x04,
+  unknown: 0xff,
+} as const;
 
 /** One connection of an ESME to an SMSC, from connect to close; never used again after that. */
 export class Link<T> {
@@ -44,19 +38,14 @@ export class Link<T> {
   readonly #counters: SessionCounters;
   readonly #socket: Socket;
   readonly #writer: TurnWriter;
-  readonly #window: SubmitWindow<T>;
-  readonly #queue: OutboundQueue<T>;
-  readonly #frames: FrameReader;
+  readonly #lane: SubmitLane<T>;
   readonly #inbox: DeliverInbox;
-  readonly #canSubmit: boolean;
+  readonly #frames: FrameReader;
+  readonly #liveness: Liveness;
   #phase: Phase = 'connecting';
+  /** Of the phase; those of the messages are the lane's. */
   #deadlineMs: number;
-  #enquireSequence = 0;
-  #enquireDeadlineMs = 0;
   #frameCount = 0;
-  #frameCountAtTick = 0;
-  #lastReceivedMs = performance.now();
-  #freed = false;
   #wasBusy = false;
   #closing: { reason: CloseReason; detail: string } | undefined;
 
@@ -66,31 +55,29 @@ export class Link<T> {
     events: LinkEvents,
     counters: SessionCounters,
   ) {
+    const nowMs = performance.now();
     this.#settings = settings;
     this.#handlers = handlers;
     this.#events = events;
     this.#counters = counters;
-    this.#canSubmit = settings.bindType !== 'receiver';
-    this.#window = new SubmitWindow(settings.window);
-    this.#queue = new OutboundQueue(this.#window, handlers.mayWrite?.bind(handlers));
-    this.#deadlineMs = performance.now() + settings.connectTimeoutMs;
+    this.#lane = new SubmitLane(settings.window, handlers, counters);
+    this.#liveness = new Liveness(settings.enquireLinkIntervalMs, settings.enquireLinkTimeoutMs, nowMs);
+    this.#deadlineMs = nowMs + settings.connectTimeoutMs;
     const { host, port, tls } = settings;
-    this.#socket =
-      tls === undefined
-        ? connect({ host, port, noDelay: true, keepAlive: true })
-        : connectTls({ ...tls, host, port });
-    this.#socket.setNoDelay(true);
+    this.#socket = tls === undefined ? connect({ host, port }) : connectTls({ ...tls, host, port });
+    this.#socket.setNoDelay(true).setKeepAlive(true, 30_000);
     this.#writer = new TurnWriter(
       this.#socket,
-      () => this.#queue.release(this.#writer),
+      () => this.#lane.release(this.#writer),
       () => this.#afterWrite(),
     );
+    const onDeliver = handlers.onDeliver?.bind(handlers);
     this.#inbox = new DeliverInbox(
       this.#socket,
       this.#writer,
       counters,
       settings.maxUnansweredDelivers,
-      handlers.onDeliver?.bind(handlers),
+      onDeliver,
     );
     this.#frames = new FrameReader(settings.maxPduBytes, {
       onFrame: (bytes, start, end) => this.#onFrame(bytes, start, end),
@@ -101,47 +88,44 @@ export class Link<T> {
       this.#frames.push(chunk);
       this.#signalRoom();
     });
-    this.#socket.on('error', (error) =>
-      this.#note(this.#phase === 'connecting' ? 'connectFailed' : 'peerClosed', error.message),
+    this.#socket.on('error', ({ message }) =>
+      this.#note(this.#phase === 'connecting' ? 'connectFailed' : 'peerClosed', message),
     );
     this.#socket.once('end', () => this.close('peerClosed', 'the peer closed the connection'));
     this.#socket.once('close', () => this.#onClose());
   }
 
   get outstanding(): number {
-    return this.#window.outstanding;
+    return this.#lane.outstanding;
   }
 
   get room(): number {
-    if (this.#phase !== 'bound' || !this.#canSubmit) return 0;
+    if (this.#phase !== 'bound' || this.#settings.bindType === 'receiver') return 0;
     if (this.#writer.busy || this.#writer.length >= this.#settings.maxBufferedBytes) return 0;
-    return this.#window.size - this.#window.outstanding;
+    return this.#lane.free;
   }
 
   submit(message: OutboundMessage, tag: T, notAfterMs: number): void {
     if (this.room <= 0) throw new Error('no room: look at `room` before `submit`');
-    this.#queue.push(this.#writer, message, tag, notAfterMs);
-    this.#counters.submitted += 1;
+    this.#lane.submit(this.#writer, message, tag, notAfterMs);
   }
 
   cancelUnsent(): number {
-    this.#queue.takeBack(this.#writer, Number.POSITIVE_INFINITY, 'cancelled');
-    const count = this.#queue.takenBack.length;
-    this.#reportTakenBack();
-    return count;
+    this.#lane.takeBackAll(this.#writer, 'cancelled');
+    return this.#lane.reportTakenBack();
   }
 
   /** Takes no more messages, waits for the answers that are due until `deadlineMs`, unbinds, closes. */
   drain(deadlineMs: number): void {
-    if (this.#phase === 'closed') return;
+    if (this.#phase === 'closed' || this.#phase === 'unbinding') return;
     if (this.#phase !== 'bound') {
       this.close('stopped', 'stopped before it was bound');
       return;
     }
-    this.cancelUnsent();
     this.#phase = 'draining';
     this.#deadlineMs = deadlineMs;
-    if (this.#window.outstanding === 0) this.#unbind();
+    this.cancelUnsent();
+    this.#unbindIfDrained();
   }
 
   /** Destroys the connection; what is out is reported by the socket's close event. */
@@ -153,29 +137,25 @@ export class Link<T> {
 
   /** Every deadline of the connection is looked at here, in bulk; the session calls it by a coarse timer. */
   tick(nowMs: number): void {
-    if (this.#frameCount !== this.#frameCountAtTick) {
-      this.#frameCountAtTick = this.#frameCount;
-      this.#lastReceivedMs = nowMs;
-    }
-    // While we do not read, silence and missing answers are our own doing.
-    if (this.#socket.isPaused()) this.#lastReceivedMs = nowMs;
+    const late = nowMs >= this.#deadlineMs;
     switch (this.#phase) {
       case 'connecting':
-        if (nowMs >= this.#deadlineMs) this.close('connectTimeout', 'no connection in time');
+        if (late) this.close('connectTimeout', 'no connection in time');
         return;
       case 'binding':
-        if (nowMs >= this.#deadlineMs) this.close('bindTimeout', 'no answer to the bind in time');
+        if (late) this.close('bindTimeout', 'no answer to the bind in time');
         return;
       case 'bound':
-        this.#expireAnswers(nowMs);
+        this.#expire(nowMs);
         this.#enquire(nowMs);
         return;
       case 'draining':
-        this.#expireAnswers(nowMs);
-        if (this.#window.outstanding === 0 || nowMs >= this.#deadlineMs) this.#unbind();
+        this.#expire(nowMs);
+        if (late) this.#unbind();
+        else this.#unbindIfDrained();
         return;
       case 'unbinding':
-        if (nowMs >= this.#deadlineMs) this.close('stopped', 'no answer to the unbind in time');
+        if (late) this.close('stopped', 'no answer to the unbind in time');
         return;
       case 'closed':
         return;
@@ -185,114 +165,69 @@ export class Link<T> {
   #bind(): void {
     this.#phase = 'binding';
     this.#deadlineMs = performance.now() + this.#settings.bindTimeoutMs;
-    this.#writer.append(encodeBind(this.#settings, this.#window.nextSequence()));
+    this.#writer.append(encodeBind(this.#settings, this.#lane.nextSequence()));
+  }
+
+  #unbindIfDrained(): void {
+    if (this.#phase === 'draining' && this.#lane.outstanding === 0) this.#unbind();
   }
 
   #unbind(): void {
+    this.#startUnbinding();
+    queueBare(this.#writer, commandIds.unbind, 0, this.#lane.nextSequence());
+  }
+
+  #startUnbinding(): void {
     this.#phase = 'unbinding';
     this.#deadlineMs = performance.now() + this.#settings.unbindTimeoutMs;
-    queueBare(this.#writer, commandIds.unbind, 0, this.#window.nextSequence());
+  }
+
+  #expire(nowMs: number): void {
+    // While we do not read, missing answers are our own doing.
+    if (!this.#socket.isPaused()) this.#lane.expire(nowMs - this.#settings.responseTimeoutMs);
+    this.#signalRoom();
   }
 
   #enquire(nowMs: number): void {
-    if (this.#enquireSequence !== 0) {
-      if (this.#lastReceivedMs > this.#enquireDeadlineMs - this.#settings.enquireLinkTimeoutMs) {
-        this.#enquireSequence = 0; // anything from the peer shows that it is there
-      } else if (nowMs >= this.#enquireDeadlineMs) {
-        this.close('enquireLinkTimeout', 'the peer is silent, and does not answer enquire_link');
-      }
-      return;
-    }
-    if (nowMs - this.#lastReceivedMs < this.#settings.enquireLinkIntervalMs) return;
-    this.#enquireSequence = this.#window.nextSequence();
-    this.#enquireDeadlineMs = nowMs + this.#settings.enquireLinkTimeoutMs;
-    queueBare(this.#writer, commandIds.enquire_link, 0, this.#enquireSequence);
-  }
-
-  #expireAnswers(nowMs: number): void {
-    if (this.#window.outstanding === 0 || this.#socket.isPaused()) return;
-    const slots = this.#window.sentBefore(nowMs - this.#settings.responseTimeoutMs);
-    for (const slot of slots) {
-      this.#counters.timedOut += 1;
-      this.#freed = true;
-      this.#handlers.onAnswer(this.#window.giveUp(slot), timedOut);
-    }
-    this.#signalRoom();
+    const step = this.#liveness.tick(nowMs, this.#frameCount, this.#socket.isPaused());
+    if (step === 'enquire') queueBare(this.#writer, commandIds.enquire_link, 0, this.#lane.nextSequence());
+    else if (step === 'lost')
+      this.close('enquireLinkTimeout', 'the peer is silent, and does not answer enquire_link');
   }
 
   #onFrame(bytes: Buffer, start: number, end: number): void {
     this.#frameCount += 1;
     const commandId = readUint32(bytes, start + 4);
     if (commandId === commandIds.submit_sm_resp || commandId === commandIds.generic_nack) {
-      this.#onAnswer(bytes, start, end, commandId);
-      return;
-    }
-    if (commandId === commandIds.deliver_sm) {
-      if (this.#phase === 'binding') this.#answerUnbound(bytes, start);
-      else this.#inbox.deliverSm(bytes, start, end);
-      return;
-    }
-    this.#onOther(bytes, start, end, commandId);
-  }
-
-  #onAnswer(bytes: Buffer, start: number, end: number, commandId: number): void {
-    const slot = this.#window.find(readUint32(bytes, start + 12));
-    if (slot < 0) {
-      if (commandId === commandIds.generic_nack && this.#phase === 'binding') {
-        this.#onBindAnswer(readUint32(bytes, start + 8) || unknownError, '');
-        return;
+      if (this.#lane.answer(bytes, start, end, commandId)) this.#unbindIfDrained();
+      else if (this.#phase === 'binding' && commandId === commandIds.generic_nack) {
+        this.#onBindAnswer(readUint32(bytes, start + 8) || statuses.unknown, '');
+      } else this.#counters.strayAnswers += 1;
+    } else if (commandId === commandIds.deliver_sm) {
+      if (this.#phase !== 'binding') this.#inbox.deliverSm(bytes, start, end);
+      else {
+        const sequence = readUint32(bytes, start + 12);
+        queueIdAnswer(this.#writer, commandIds.deliver_sm_resp, statuses.invalidBindStatus, sequence, '');
       }
-      this.#counters.strayAnswers += 1;
-      return;
-    }
-    const commandStatus = readUint32(bytes, start + 8);
-    // A nack with status 0 is still a refusal.
-    const nacked = commandId === commandIds.generic_nack && commandStatus === 0;
-    const answer: AnsweredAnswer = {
-      kind: 'answered',
-      commandStatus: nacked ? unknownError : commandStatus,
-      messageId: commandId === commandIds.submit_sm_resp ? readAnswerId(bytes, start, end) : '',
-    };
-    const state = this.#window.states[slot];
-    if (state === slotSent) {
-      this.#freed = true;
-      this.#counters.answered += 1;
-      this.#handlers.onAnswer(this.#window.release(slot), answer);
-    } else if (state === slotLate) {
-      this.#counters.lateAnswers += 1;
-      this.#handlers.onLateAnswer?.(this.#window.release(slot), answer);
-    } else this.#counters.strayAnswers += 1; // the answer to a number that was never written
-    if (this.#phase === 'draining' && this.#window.outstanding === 0) this.#unbind();
-  }
-
-  #answerUnbound(bytes: Buffer, start: number): void {
-    const sequence = readUint32(bytes, start + 12);
-    queueIdAnswer(this.#writer, commandIds.deliver_sm_resp, bindStatusInvalid, sequence, '');
+    } else this.#onOther(bytes, start, end, commandId);
   }
 
   #onOther(bytes: Buffer, start: number, end: number, commandId: number): void {
     const sequence = readUint32(bytes, start + 12);
-    if (commandId === commandIds.enquire_link) {
-      queueBare(this.#writer, commandIds.enquire_link_resp, 0, sequence);
-      return;
-    }
-    if (commandId === commandIds.enquire_link_resp) {
-      if (sequence !== this.#enquireSequence) this.#counters.strayAnswers += 1;
-      this.#enquireSequence = 0;
-      return;
-    }
     let pdu: AnyPdu;
     try {
       pdu = decodePdu(bytes.subarray(start, end));
     } catch (error) {
       if (!(error instanceof SmppDecodeError)) throw error;
-      if (error.commandStatus === commandIdInvalid) this.#counters.unknownCommands += 1;
-      else this.#counters.malformed += 1;
-      if (!isResponse(commandId))
-        queueBare(this.#writer, commandIds.generic_nack, error.commandStatus, sequence);
+      this.#onUnreadable(error, commandId, sequence);
       return;
     }
     switch (pdu.command) {
+      case 'enquire_link':
+        queueBare(this.#writer, commandIds.enquire_link_resp, 0, sequence);
+        return;
+      case 'enquire_link_resp':
+        return; // counted as a sign of life, like any PDU
       case 'bind_transceiver_resp':
       case 'bind_transmitter_resp':
       case 'bind_receiver_resp':
@@ -316,9 +251,16 @@ export class Link<T> {
         if (isResponse(commandId)) this.#counters.strayAnswers += 1;
         else {
           this.#counters.unknownCommands += 1;
-          queueBare(this.#writer, commandIds.generic_nack, commandIdInvalid, sequence);
+          queueBare(this.#writer, commandIds.generic_nack, statuses.invalidCommand, sequence);
         }
     }
+  }
+
+  #onUnreadable(error: SmppDecodeError, commandId: number, sequence: number): void {
+    if (error.commandStatus === statuses.invalidCommand) this.#counters.unknownCommands += 1;
+    else this.#counters.malformed += 1;
+    if (isResponse(commandId)) return;
+    queueBare(this.#writer, commandIds.generic_nack, error.commandStatus, sequence);
   }
 
   #onBindAnswer(commandStatus: number, peerSystemId: string): void {
@@ -329,14 +271,13 @@ export class Link<T> {
     }
     this.#phase = 'bound';
     this.#events.onBound(peerSystemId);
-    this.#freed = true;
+    this.#lane.roomGrew = true;
   }
 
   #onPeerUnbind(sequence: number): void {
-    this.#queue.takeBack(this.#writer, Number.POSITIVE_INFINITY, 'disconnected');
-    this.#phase = 'unbinding';
-    this.#deadlineMs = performance.now() + this.#settings.unbindTimeoutMs;
+    this.#startUnbinding();
     this.#note('peerUnbound', 'the peer unbound');
+    this.#lane.takeBackAll(this.#writer, 'disconnected');
     queueBare(this.#writer, commandIds.unbind_resp, 0, sequence);
     this.#writer.flush();
     this.#socket.end();
@@ -344,41 +285,32 @@ export class Link<T> {
   }
 
   #onHostileLength(commandLength: number): void {
+    this.#startUnbinding();
     this.#counters.malformed += 1;
     this.#note('hostileStream', `a PDU of ${commandLength} bytes was announced`);
-    this.#queue.takeBack(this.#writer, Number.POSITIVE_INFINITY, 'disconnected');
-    this.#phase = 'unbinding';
-    this.#deadlineMs = performance.now() + this.#settings.unbindTimeoutMs;
-    queueBare(this.#writer, commandIds.generic_nack, commandLengthInvalid, 0);
+    this.#lane.takeBackAll(this.#writer, 'disconnected');
+    queueBare(this.#writer, commandIds.generic_nack, statuses.invalidLength, 0);
     this.#writer.flush();
     this.#socket.destroySoon();
   }
 
   #afterWrite(): void {
-    this.#reportTakenBack();
+    this.#lane.reportTakenBack();
     if (this.#writer.busy) this.#wasBusy = true;
     else if (this.#wasBusy) {
       this.#wasBusy = false;
-      this.#freed = true;
+      this.#lane.roomGrew = true;
     }
     this.#signalRoom();
   }
 
-  #reportTakenBack(): void {
-    if (this.#queue.takenBack.length === 0) return;
-    const list = this.#queue.takenBack;
-    this.#queue.takenBack = [];
-    this.#freed = true;
-    this.#counters.notSent += list.length;
-    for (const { tag, answer } of list) this.#handlers.onAnswer(tag, answer);
-  }
-
   #signalRoom(): void {
-    if (!this.#freed) return;
-    this.#freed = false;
+    if (!this.#lane.roomGrew) return;
+    this.#lane.roomGrew = false;
     if (this.#phase === 'bound') this.#handlers.onRoom?.();
   }
 
+  /** The first reason is the cause; what follows are its effects. */
   #note(reason: CloseReason, detail: string): void {
     this.#closing ??= { reason, detail };
   }
@@ -386,35 +318,11 @@ export class Link<T> {
   #onClose(): void {
     this.#phase = 'closed';
     this.#frames.close();
-    this.#queue.takeBack(this.#writer, Number.POSITIVE_INFINITY, 'disconnected');
-    this.#reportTakenBack();
-    for (const slot of this.#window.sentBefore(Number.POSITIVE_INFINITY)) {
-      this.#handlers.onAnswer(this.#window.release(slot), disconnected);
-    }
+    this.#lane.lose(this.#writer);
     const { reason, detail } = this.#closing ?? {
       reason: 'peerClosed' as const,
       detail: 'the connection closed',
     };
     this.#events.onClosed(reason, detail);
   }
-}
-
-/** Throws SmppEncodeError for credentials that do not fit. */
-export function encodeBind(settings: SessionSettings, sequenceNumber: number): Buffer {
-  return encodePdu(
-    {
-      command: `bind_${settings.bindType}`,
-      sequenceNumber,
-      body: {
-        system_id: settings.systemId,
-        password: settings.password,
-        system_type: settings.systemType,
-        interface_version: 0x34,
-        addr_ton: settings.addressTon,
-        addr_npi: settings.addressNpi,
-        address_range: settings.addressRange,
-      },
-    },
-    { checkLengths: settings.checkCredentialLengths },
-  );
 }

@@ -1,4 +1,5 @@
-import { encodeBind, Link } from './link.ts';
+import { encodeBind } from './bind-request.ts';
+import { Link } from './link.ts';
 import {
   type CloseReason,
   emptyCounters,
