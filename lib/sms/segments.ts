@@ -64,13 +64,15 @@ function measureOf(encoding: TextEncoding, segments: number): Measure {
 }
 
 /** Index at which the part that begins at `from` must end: no escape pair and no surrogate pair is split. */
-function endOfPart(text: string, from: number, encoding: TextEncoding, limit: number): number {
+function endOfPart(text: string, from: number, encoding: TextEncoding, limit: number, units: number): number {
+  const end = from + limit;
   if (encoding === 'ucs2') {
-    const end = from + limit;
     if (end >= text.length) return text.length;
     const splitsPair = isHighSurrogate(text.charCodeAt(end - 1)) && isLowSurrogate(text.charCodeAt(end));
     return splitsPair ? end - 1 : end;
   }
+  // No escape pair in the whole text.
+  if (units === text.length) return Math.min(end, text.length);
   let left = limit;
   let at = from;
   while (at < text.length) {
@@ -85,10 +87,8 @@ function countParts(text: string, encoding: TextEncoding, units: number, referen
   const limits = UNITS_PER_PART[encoding];
   if (units <= limits.single) return 1;
   const limit = limits[reference];
-  // Without escape pairs every part is full.
-  if (encoding === 'gsm7' && units === text.length) return Math.ceil(units / limit);
   let parts = 0;
-  for (let at = 0; at < text.length; parts++) at = endOfPart(text, at, encoding, limit);
+  for (let at = 0; at < text.length; parts++) at = endOfPart(text, at, encoding, limit, units);
   return parts;
 }
 
@@ -126,9 +126,9 @@ export function planMessage(text: string, options: PlanOptions): MessagePlan | P
   if (units > limits.single) {
     const found: number[] = [];
     const limit = limits[reference];
-    for (let at = endOfPart(text, 0, encoding, limit); at < text.length; ) {
+    for (let at = endOfPart(text, 0, encoding, limit, units); at < text.length; ) {
       found.push(at);
-      at = endOfPart(text, at, encoding, limit);
+      at = endOfPart(text, at, encoding, limit, units);
     }
     splitAt = found;
   }

@@ -7,7 +7,7 @@ import { MAX_PART_OCTETS, writePart } from '../../../lib/sms/message-parts.ts';
 import { type MessagePlan, planMessage } from '../../../lib/sms/segments.ts';
 import { decodeUcs2 } from '../../../lib/sms/ucs2.ts';
 import { type ConcatReference, parseUserDataHeader } from '../../../lib/sms/udh.ts';
-import { anyText, gsmText, wideText } from './texts.ts';
+import { anyText, gsmText, SHRINK_BRIEFLY, wideText } from './texts.ts';
 
 function planned(text: string, reference: ConcatReference): MessagePlan {
   const plan = planMessage(text, { encoding: 'auto', reference });
@@ -43,6 +43,7 @@ test('written parts read back to the text, with one reference, and no part is ov
       }
       assert.equal(joined, text);
     }),
+    SHRINK_BRIEFLY,
   );
 });
 

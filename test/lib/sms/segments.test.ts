@@ -9,7 +9,7 @@ import {
   planMessage,
   UNITS_PER_PART,
 } from '../../../lib/sms/segments.ts';
-import { anyText, gsmText, wideText } from './texts.ts';
+import { anyText, gsmText, SHRINK_BRIEFLY, wideText } from './texts.ts';
 
 const AUTO: PlanOptions = { encoding: 'auto', reference: 'udh8' };
 
@@ -27,6 +27,7 @@ test('encoding and parts as sms-segments-calculator counts them', () => {
       assert.equal(plan.encoding, oracle.encodingName === 'GSM-7' ? 'gsm7' : 'ucs2');
       assert.equal(plan.segments, oracle.segmentsCount);
     }),
+    SHRINK_BRIEFLY,
   );
 });
 
@@ -37,6 +38,7 @@ test('forced UCS-2 as the oracle counts it: an extension character is one unit t
       assert.equal(plan.dataCoding, 8);
       assert.equal(plan.segments, new calculator.SegmentedMessage(text, 'UCS-2').segmentsCount);
     }),
+    SHRINK_BRIEFLY,
   );
 });
 
@@ -60,6 +62,7 @@ test('parts join to the text, fit, are never empty and split no pair; measure ag
       const measured = measure(text, reference);
       assert.deepEqual({ ...measured }, { encoding: plan.encoding, segments: plan.segments });
     }),
+    SHRINK_BRIEFLY,
   );
 });
 

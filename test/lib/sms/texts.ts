@@ -32,3 +32,6 @@ export const anyText = (maxLength = 500) =>
       size: 'max',
     })
     .map((units) => String.fromCharCode(...units));
+
+/** Shrinking a long text takes minutes, most of it in the oracle: a failure is reported with what was found by then. */
+export const SHRINK_BRIEFLY = { interruptAfterTimeLimit: 15_000 };
