@@ -114,6 +114,10 @@ export class OpenChunk {
     return this.#waiting.values();
   }
 
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
   /** Sets a final outcome (or `unknown`). `messageId`: the parts' ids joined by a space. */
   set(position: number, letter: OutcomeLetter, code: string, messageId: string, atMs: number): void {
     const before = OUTCOME_OF_LETTER[this.letterAt(position)];
@@ -146,6 +150,10 @@ export class OpenChunk {
   /** Ids of the parts accepted so far, of a message that waits for its rest. */
   idsAt(position: number): string {
     return this.#ids[position]!;
+  }
+
+  codeAt(position: number): string {
+    return this.#codes[position]!;
   }
 
   /** All columns, for the outcome document. */

@@ -1,0 +1,88 @@
+import type { Collection } from 'mongodb';
+import { chunkId } from '../../../contracts/ids.ts';
+import { type Journal, openJournal } from '../../../lib/journal/journal.ts';
+import { type OutcomeWrite, outcomeWriter } from '../../../lib/journal/outcome-writes.ts';
+import { type ChunkRange, type TakenOver, takeOver } from '../../../lib/journal/take-over.ts';
+import { retryTransient } from '../../../lib/mongo/errors.ts';
+import type { MessageChunk, OutcomeDocument, ReceiptDocument } from '../../../lib/store/chunk-documents.ts';
+import type { Store } from '../../../lib/store/collections.ts';
+import type { TaskDocument } from '../../../lib/store/task-document.ts';
+
+export interface LoadedChunk {
+  messages: MessageChunk;
+  outcomes: OutcomeDocument;
+}
+
+/** What delivery needs of the system of record; the property tests have one in memory. */
+export interface DeliveryStore {
+  journal: Journal;
+  takeOver(): Promise<TakenOver>;
+  /** In the order asked for. Throws when one is missing: preparation has not done its work. */
+  load(indexes: readonly number[]): Promise<LoadedChunk[]>;
+  loadMessages(indexes: readonly number[]): Promise<MessageChunk[]>;
+  receipts(indexes: readonly number[]): Promise<ReceiptDocument[]>;
+  /** False: another holder has them. */
+  writeOutcomes(writes: readonly OutcomeWrite[]): Promise<boolean>;
+}
+
+const READ_DEADLINE_MS = 60_000;
+
+export function deliveryStore(options: {
+  store: Pick<Store, 'outcomes' | 'messageChunks' | 'receipts'>;
+  /** On a client of its own, so that bulk reads do not delay an intent. */
+  journalTasks: Collection<TaskDocument>;
+  task: TaskDocument;
+  range: ChunkRange;
+  signal: AbortSignal;
+}): DeliveryStore {
+  const { store, task, range, signal } = options;
+  const idOf = (index: number) => chunkId(task.batchId, task.incarnation, index);
+  const writer = outcomeWriter(store.outcomes, task.ownerSeq, signal);
+  const retry = { deadlineMs: READ_DEADLINE_MS, signal };
+
+  function read<T extends { index: number }>(
+    collection: Pick<Collection<T & { _id: string }>, 'find'>,
+    indexes: readonly number[],
+    projection: Record<string, 0 | 1>,
+  ): Promise<T[]> {
+    const filter = { _id: { $in: indexes.map(idOf) } } as never;
+    return retryTransient(
+      async () =>
+        (await collection.find(filter, { projection, batchSize: 1_000 }).toArray()) as unknown as T[],
+      { ...retry, what: 'reading chunks' },
+    );
+  }
+
+  function inOrder<T extends { index: number }>(
+    kind: string,
+    indexes: readonly number[],
+    found: readonly T[],
+  ): T[] {
+    const byIndex = new Map(found.map((each) => [each.index, each]));
+    return indexes.map((index) => {
+      const each = byIndex.get(index);
+      if (!each) throw new Error(`${kind} ${idOf(index)} is missing`);
+      return each;
+    });
+  }
+
+  const loadMessages = async (indexes: readonly number[]) =>
+    inOrder('message chunk', indexes, await read<MessageChunk>(store.messageChunks, indexes, { batchId: 0 }));
+
+  return {
+    journal: openJournal(options.journalTasks, task, { signal }),
+    takeOver: () => takeOver(store.outcomes, task, range),
+    loadMessages,
+    async load(indexes) {
+      const [messages, outcomes] = await Promise.all([
+        loadMessages(indexes),
+        read<OutcomeDocument>(store.outcomes, indexes, { batchId: 0 }),
+      ]);
+      const ordered = inOrder('outcome document', indexes, outcomes);
+      return messages.map((each, i) => ({ messages: each, outcomes: ordered[i]! }));
+    },
+    receipts: (indexes) =>
+      read<ReceiptDocument>(store.receipts, indexes, { states: 1, lateAnswers: 1, index: 1 }),
+    writeOutcomes: (writes) => writer.write(writes),
+  };
+}

@@ -1,0 +1,96 @@
+import type { WaitingMessage } from '../../../lib/store/chunk-documents.ts';
+import type { DeliveryChunk } from './delivery-chunk.ts';
+import type { Message } from './message.ts';
+
+/** Messages that certainly did not go out and go first now, in the order of their first sending. */
+export class RetryQueue {
+  #messages: Message[] = [];
+  #sorted = true;
+  #throttled = 0;
+  readonly #throttledOrders = new Set<number>();
+
+  get length(): number {
+    return this.#messages.length;
+  }
+
+  /** Throttled messages wait here: nothing may overtake them. */
+  get holdsOthersBack(): boolean {
+    return this.#throttled > 0;
+  }
+
+  push(message: Message, throttled: boolean): void {
+    const last = this.#messages[this.#messages.length - 1];
+    if (last && last.order > message.order) this.#sorted = false;
+    this.#messages.push(message);
+    if (throttled) {
+      this.#throttledOrders.add(message.order);
+      this.#throttled = this.#throttledOrders.size;
+    }
+  }
+
+  take(atMost: number): Message[] {
+    if (this.#messages.length === 0) return [];
+    if (!this.#sorted) this.#messages.sort((a, b) => a.order - b.order);
+    this.#sorted = true;
+    const taken = this.#messages.splice(0, atMost);
+    if (this.#throttled > 0) {
+      for (const message of taken) this.#throttledOrders.delete(message.order);
+      this.#throttled = this.#throttledOrders.size;
+    }
+    return taken;
+  }
+}
+
+export interface Due {
+  chunk: DeliveryChunk;
+  entry: WaitingMessage;
+}
+
+/** Messages that were refused for now, soonest first. */
+export class WaitingRoom {
+  readonly #heap: Due[] = [];
+
+  get length(): number {
+    return this.#heap.length;
+  }
+
+  /** ms since 1970; Infinity when nobody waits. */
+  get nextAtMs(): number {
+    return this.#heap[0]?.entry.notBefore ?? Number.POSITIVE_INFINITY;
+  }
+
+  add(due: Due): void {
+    const heap = this.#heap;
+    heap.push(due);
+    for (let at = heap.length - 1; at > 0; ) {
+      const parent = (at - 1) >> 1;
+      if (heap[parent]!.entry.notBefore <= heap[at]!.entry.notBefore) break;
+      [heap[parent], heap[at]] = [heap[at]!, heap[parent]!];
+      at = parent;
+    }
+  }
+
+  takeDue(nowMs: number, atMost: number): Due[] {
+    const taken: Due[] = [];
+    while (taken.length < atMost && this.nextAtMs <= nowMs) taken.push(this.#pop());
+    return taken;
+  }
+
+  #pop(): Due {
+    const heap = this.#heap;
+    const first = heap[0]!;
+    const last = heap.pop()!;
+    if (heap.length === 0) return first;
+    heap[0] = last;
+    for (let at = 0; ; ) {
+      const left = 2 * at + 1;
+      if (left >= heap.length) return first;
+      const right = left + 1;
+      const smaller =
+        right < heap.length && heap[right]!.entry.notBefore < heap[left]!.entry.notBefore ? right : left;
+      if (heap[at]!.entry.notBefore <= heap[smaller]!.entry.notBefore) return first;
+      [heap[at], heap[smaller]] = [heap[smaller]!, heap[at]!];
+      at = smaller;
+    }
+  }
+}
