@@ -91,7 +91,12 @@ export const EVENTS = {
     'The end of the batch; published once a life.',
   ),
   recounted: event(
-    { version: Type.Integer({ minimum: 1 }), counts: OutcomeCounts, receipts: ReceiptCounts },
+    {
+      version: Type.Integer({ minimum: 1 }),
+      /** Of every recipient; absent while only receipts have moved: then it costs a read of all documents. */
+      counts: Type.Optional(OutcomeCounts),
+      receipts: ReceiptCounts,
+    },
     'Counts moved by receipts or late answers, also after the end; versioned by the recount.',
   ),
 } as const;

@@ -1,0 +1,16 @@
+import type { Collection, Db } from 'mongodb';
+import type { OutcomeCounts, ReceiptCounts } from '../../contracts/outcomes.ts';
+
+/** The last `recounted` event of one life of a batch: gives the next its version, and outlives Redis. `_id` = life id. */
+export interface RecountDocument {
+  _id: string;
+  /** Taken before the documents are read: a later version has read everything that an earlier one may have seen. */
+  version: number;
+  /** Who took the version: two processes that write receipts of one batch notice each other. */
+  writer: string;
+  receipts?: ReceiptCounts;
+  counts?: OutcomeCounts;
+  atMs: number;
+}
+
+export const recountsOf = (db: Db): Collection<RecountDocument> => db.collection('recounts');

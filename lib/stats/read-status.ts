@@ -1,0 +1,43 @@
+import type { Logger } from 'pino';
+import { errorBody, RefusedError } from '../../contracts/errors.ts';
+import type { BatchStatus } from '../../contracts/stats-api.ts';
+import type { RedisView } from '../redis/connect.ts';
+import type { Store } from '../store/collections.ts';
+import { factsFromRedis } from './facts-from-redis.ts';
+import { factsFromStore } from './facts-from-store.ts';
+import { statusOf } from './status.ts';
+
+export interface StatusDeps {
+  /** Absent where there is no Redis at all: then every status comes from MongoDB. */
+  redis?: RedisView | undefined;
+  store: Pick<Store, 'db' | 'batches' | 'tasks'>;
+  log?: Logger | undefined;
+  now?: (() => number) | undefined;
+}
+
+/**
+ * State, counts and progress of a batch: from Redis, and from MongoDB where Redis is away or does not know the batch. The
+ * counts sum to the total either way.
+ * @throws RefusedError not-found
+ */
+export async function readStatus(deps: StatusDeps, batchId: string): Promise<BatchStatus> {
+  const nowMs = (deps.now ?? Date.now)();
+  const cached = await fromRedis(deps, batchId);
+  if (cached) return { ...statusOf(cached, nowMs), source: 'redis' };
+  const batch = await deps.store.batches.findOne({ _id: batchId });
+  if (!batch || batch.deletedAt !== undefined) {
+    const code = batch ? 'deleted' : 'not-found';
+    throw new RefusedError(errorBody(code, `There is no batch ${batchId}.`));
+  }
+  return { ...statusOf(await factsFromStore(deps.store, batch), nowMs), source: 'mongodb' };
+}
+
+async function fromRedis({ redis, log }: StatusDeps, batchId: string) {
+  if (!redis?.isReady()) return undefined;
+  try {
+    return await factsFromRedis(redis.redis, batchId);
+  } catch (err) {
+    log?.debug({ err, batchId }, 'status comes from MongoDB: Redis does not answer');
+    return undefined;
+  }
+}
