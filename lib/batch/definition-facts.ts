@@ -6,6 +6,8 @@ export interface RecipientsFacts {
   /** What its template may use; undefined where nobody can know before it is read. */
   columns: readonly string[] | undefined;
   rows: number;
+  /** Why the phone numbers of a plain collection cannot be found in it, in words. */
+  noPhoneColumn?: string;
 }
 
 /** What has to be read before a definition can be checked; gathered by gather-facts.ts, so that the check is pure. */

@@ -4,6 +4,8 @@ import type { ParentRef } from '../../contracts/commands.ts';
 import { lifeId } from '../../contracts/ids.ts';
 import { readStepTypes } from '../steps/step-types.ts';
 import type { Store } from '../store/collections.ts';
+import { ownCollections, PROVIDER_ACCOUNTS } from '../store/own-collections.ts';
+import { findPhoneColumn } from '../tables/sources/phone-column.ts';
 import type { DefinitionFacts, RecipientsFacts } from './definition-facts.ts';
 
 /** A plain collection has no columns until it is read: those of its first documents are taken for all of them. */
@@ -58,20 +60,18 @@ async function recipientsNamed(
   return { table: null, collection: await collectionFacts(store, name) };
 }
 
-/** Collections of our own are no recipients. */
-const isOurs = (store: Store, name: string): boolean =>
-  name === 'step_types' ||
-  name === 'provider_accounts' ||
-  Object.values(store).some((each) => each.collectionName === name);
-
 async function collectionFacts(store: Store, name: string): Promise<RecipientsFacts | null> {
-  if (isOurs(store, name)) return null;
+  if (ownCollections(store).has(name) || name.startsWith('system.')) return null;
   const found = await store.db.listCollections({ name }, { nameOnly: true }).toArray();
   if (found.length === 0) return null;
   const sample = await store.db.collection(name).find({}, { limit: SAMPLED_DOCUMENTS }).toArray();
-  const columns = new Set(sample.flatMap((document) => Object.keys(document)));
-  columns.delete('_id');
-  return { columns: [...columns], rows: sample.length };
+  const columns = [...new Set(sample.flatMap((document) => Object.keys(document)))].filter(
+    (key) => key !== '_id',
+  );
+  const phone = findPhoneColumn(columns);
+  if (!('at' in phone))
+    return { columns, rows: sample.length, ...(columns.length > 0 && { noPhoneColumn: phone.problem }) };
+  return { columns: columns.filter((_, at) => at !== phone.at), rows: sample.length };
 }
 
 async function inlineOf(store: Store, batch: CheckedBatch): Promise<readonly InlineRecipient[] | undefined> {
@@ -88,7 +88,7 @@ async function parentFacts(store: Store, parent: ParentRef): Promise<RecipientsF
 
 async function providerNames(db: Db): Promise<string[]> {
   const accounts = await db
-    .collection<{ _id: string }>('provider_accounts')
+    .collection<{ _id: string }>(PROVIDER_ACCOUNTS)
     .find({}, { projection: { _id: 1 } })
     .toArray();
   return accounts.map(({ _id }) => _id);

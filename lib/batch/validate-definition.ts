@@ -53,6 +53,9 @@ function recipientsFindings({ tableStorageName }: BatchDefinition, facts: Defini
   if (!named) {
     const expected = 'a recipient table, or a MongoDB collection, that exists';
     findings.push({ field: 'tableStorageName', value: tableStorageName, expected });
+  } else if (named.noPhoneColumn !== undefined) {
+    const expected = `a collection with a field called phone, msisdn, mobile, 手机号 …: ${named.noPhoneColumn}`;
+    findings.push({ field: 'tableStorageName', value: tableStorageName, expected });
   } else if (named.rows === 0) {
     findings.push({
       field: 'tableStorageName',

@@ -1,5 +1,6 @@
 import type { Collection, Db } from 'mongodb';
 import Type, { type TSchema } from 'typebox';
+import { STEP_TYPES } from '../store/own-collections.ts';
 import { BUILT_IN_STEP_FACTS, type StepTypeFacts } from './built-in.ts';
 
 /** `step_types`: which steps exist, written by the processes that serve them. `_id` = type. */
@@ -18,7 +19,7 @@ export interface StepTypeDocument {
 /** Step types by name: the built-in ones and those that are registered. */
 export type StepTypes = ReadonlyMap<string, StepTypeFacts>;
 
-const collection = (db: Db): Collection<StepTypeDocument> => db.collection('step_types');
+const collection = (db: Db): Collection<StepTypeDocument> => db.collection(STEP_TYPES);
 
 const anything = Type.Object({});
 

@@ -2,6 +2,10 @@
 export interface ReportDocument {
   _id: string;
   batchId: string;
+  /** Raised with each task that is added. */
+  version: number;
+  /** Preparation tasks whose findings are in. */
+  tasks: number[];
   total: number;
   segmentHistogram: Record<string, number>;
   encodings: Record<string, number>;

@@ -1,10 +1,7 @@
-import { type Collection, MongoBulkWriteError, type OptionalUnlessRequiredId } from 'mongodb';
-import { isDuplicateKey, retryTransient } from '../../../lib/mongo/errors.ts';
 import type { Store } from '../../../lib/store/collections.ts';
+import { insertNew } from '../../../lib/store/insert-new.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
 import type { CountedChunk } from './totals.ts';
-
-const WRITE_DEADLINE_MS = 20_000;
 
 /**
  * Inserts chunks, each one's outcome document first: a message chunk without one would be sent without an account.
@@ -30,23 +27,6 @@ export async function insertChunks(
     const { encodings, segments } = message;
     return stored.get(outcome._id) ?? { counts: outcome.counts, encodings, segments };
   });
-}
-
-/** @returns the ids that were there before */
-async function insertNew<T extends { _id: string }>(
-  collection: Collection<T>,
-  documents: readonly T[],
-): Promise<string[]> {
-  const insert = async (): Promise<string[]> => {
-    try {
-      await collection.insertMany(documents as OptionalUnlessRequiredId<T>[], { ordered: false });
-      return [];
-    } catch (error) {
-      if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
-      return [error.writeErrors].flat().map(({ index }) => documents[index]!._id);
-    }
-  };
-  return retryTransient(insert, { deadlineMs: WRITE_DEADLINE_MS, what: 'writing chunks' });
 }
 
 /** Counts of what is stored, never of what was computed again: a change of the code in between must not show. */
