@@ -32,6 +32,8 @@ export interface TaskDocument {
   resent: number;
   /** Segments a second for the batch; null = no limit of its own. Returned by every intent. */
   ratePerSecond: number | null;
+  /** What a step other than delivery has found so far, stored with `cursor`; kept over epochs, unlike `result`. */
+  soFar?: Record<string, unknown>;
   /** Result of a task that is done, answered again when asked again. */
   result?: Record<string, unknown>;
   config: Record<string, unknown>;

@@ -61,6 +61,7 @@ export type TaskChanges = Partial<
     | 'segments'
     | 'resent'
     | 'result'
+    | 'soFar'
     | 'progressVersion'
     | 'progressAt'
   >

@@ -41,7 +41,7 @@ export async function childChunks(
     batchId: batch._id,
     table: life,
     generation: GENERATION,
-    total: (task.result as StepResult | undefined)?.total ?? 0,
+    total: (task.soFar as StepResult | undefined)?.total ?? 0,
     createdAt: Date.now(),
   };
   // Chunks that no manifest names would be taken for leftovers while this is under way.
@@ -64,7 +64,7 @@ export async function childChunks(
     });
     const known = await insertNew(store.sourceChunks, chunks);
     child.total += await sizeOf(context, chunks, known);
-    const stopped = await stopAt(context, { cursor: place(to, 0), result: { total: child.total } });
+    const stopped = await stopAt(context, { cursor: place(to, 0), soFar: { total: child.total } });
     if (stopped) return { stopped };
   }
   return child;

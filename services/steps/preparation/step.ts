@@ -67,7 +67,7 @@ async function prepareRange(
       cursor: place(written.upTo, 0),
       counts: totals.counts,
       segments: totals.segments,
-      result: { ...totals },
+      soFar: { ...totals },
     });
   }
 

@@ -26,8 +26,8 @@ export const noTotals = (): Totals => ({
 });
 
 /** What the last holder stored with its cursor. */
-export function totalsOf({ result }: Pick<TaskDocument, 'result'>): Totals {
-  const { counts, segments, segmentHistogram, encodings } = (result ?? {}) as StepResult;
+export function totalsOf({ soFar }: Pick<TaskDocument, 'soFar'>): Totals {
+  const { counts, segments, segmentHistogram, encodings } = (soFar ?? {}) as StepResult;
   return {
     counts: { ...noOutcomes(), ...counts },
     segments: segments ?? 0,
