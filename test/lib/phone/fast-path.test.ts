@@ -18,6 +18,9 @@ function library(digits: string, country: CountryCode | undefined): string | und
 
 const COUNTRIES = getCountries();
 
+/** International and national prefixes of one country or another; 000 is none, but begins like one. */
+const PREFIXES = ['00', '000', '011', '0011', '001', '010', '810', '119', '1', '8', '90', '06'];
+
 /** Numbers near the valid ones: an example's prefix with a random tail, in each of the ways to write it. */
 function randomNumbers(count: number, seed: number): [string, CountryCode | undefined][] {
   const random = seededRandom(seed);
@@ -43,7 +46,7 @@ function randomNumbers(count: number, seed: number): [string, CountryCode | unde
         numbers.push([code + national, country]);
         break;
       case 3:
-        numbers.push([`00${code}${national}`, country]);
+        numbers.push([PREFIXES[below(PREFIXES.length)] + (below(2) ? code : '') + national, country]);
         break;
       case 4:
         numbers.push([`+${code}0${national}`, undefined]);
