@@ -9,11 +9,15 @@ export interface Placement {
   generation: number;
   bucketBits: number;
   importId: string;
+  /** Chunks of each bucket that the import has already; they are numbered on. */
+  firstChunks?: readonly number[];
 }
 
 /** Collects rows by bucket and hands over each 500 as a chunk; holds less than 500 rows a bucket. */
 export interface Placer {
+  /** Rows that were put here. */
   readonly rowsByBucket: number[];
+  /** Chunks of the import, those it had before included. */
   readonly chunksByBucket: number[];
   /** Names by position in the rows that follow; may grow, not change. */
   setColumns(columns: readonly string[], phoneAt: number): void;
@@ -32,7 +36,7 @@ export function placer(to: Placement, write: (chunk: SourceChunk) => void): Plac
   const size = 2 ** to.bucketBits;
   const buckets: Bucket[] = Array.from({ length: size }, () => ({ phones: [], rows: [] }));
   const rowsByBucket = new Array<number>(size).fill(0);
-  const chunksByBucket = new Array<number>(size).fill(0);
+  const chunksByBucket = Array.from({ length: size }, (_, n) => to.firstChunks?.[n] ?? 0);
   let columns: readonly string[] = [];
   let phoneAt = -1;
 

@@ -35,7 +35,7 @@ async function* batches(chunks: AsyncIterable<Buffer>, options: CsvOptions): Asy
   let parser: CsvRecords | undefined;
   let columns: Columns | undefined;
   for await (const chunk of wholeFirstLine(chunks)) {
-    parser ??= csvRecords(options.delimiter ?? sniffDelimiter(chunk.toString('utf8')));
+    parser ??= parserFor(chunk, options);
     const records = parser.write(chunk);
     columns ??= takeColumns(records, options);
     if (columns) yield checked(records, columns);
@@ -44,6 +44,16 @@ async function* batches(chunks: AsyncIterable<Buffer>, options: CsvOptions): Asy
   if (!records) return;
   columns ??= takeColumns(records, options);
   if (columns) yield checked(records, columns);
+}
+
+function parserFor(head: Buffer, { delimiter }: CsvOptions): CsvRecords {
+  const text = head.toString('utf8');
+  if (/^\ufeff?\s*\{/.test(text)) {
+    throw refuseSource('The file looks like JSON, not CSV.', text, 'format: ndjson, with one object a line', {
+      field: 'format',
+    });
+  }
+  return csvRecords(delimiter ?? sniffDelimiter(text));
 }
 
 /** Joins chunks until the first of them holds the whole first line: the delimiter is found in it. */
@@ -94,13 +104,10 @@ function takeColumns(records: Records, { header = true, phoneColumn }: CsvOption
   const names = header ? namesOf(first, line) : first.map((_, n) => `column${n + 1}`);
   const found = findPhoneColumn(names, header ? phoneColumn : (phoneColumn ?? 'column1'));
   if ('problem' in found) {
-    const looksLikeJson = first[0]!.startsWith('{');
     const looksLikeRow = first.some((value) => /^[+\d][\d\s().-]{6,}$/.test(value.trim()));
-    const hint = looksLikeJson
-      ? ' It looks like JSON: say format: ndjson.'
-      : looksLikeRow
-        ? ' Its first line looks like a row: say header: false if it names no columns.'
-        : '';
+    const hint = looksLikeRow
+      ? ' Its first line looks like a row: say header: false if it names no columns.'
+      : '';
     throw refuseSource(found.problem + hint, first.join(' | '), found.expected, { field: 'phoneColumn' });
   }
   const skip = header ? at + 1 : at;
