@@ -16,6 +16,8 @@ export interface ThrottleControl {
 export interface ThrottleOptions {
   firstHoldMs?: number;
   maxHoldMs?: number;
+  /** Lowers the rate here; false where a contract's rate is known, and lowered for all hosts together. */
+  adapt?: boolean;
 }
 
 const MEASURE_MS = 1_000;
@@ -28,6 +30,7 @@ const FORGET = 3;
 export function throttleControl({
   firstHoldMs = 100,
   maxHoldMs = 3_000,
+  adapt = true,
 }: ThrottleOptions = {}): ThrottleControl {
   let heldUntil = 0;
   let holdMs = firstHoldMs;
@@ -69,7 +72,7 @@ export function throttleControl({
       measure(nowMs);
       const partial = (acceptedInWindow * 1000) / Math.max(MEASURE_MS, nowMs - measuredFrom);
       const measured = Math.max(lastRate, partial, 1);
-      rate = Math.max(1, Math.min(rate, measured) * LOWER);
+      if (adapt) rate = Math.max(1, Math.min(rate, measured) * LOWER);
       loweredFrom = Math.max(measured, 1);
       tokens = 0;
       heldUntil = nowMs + holdMs;
