@@ -37,7 +37,7 @@ describe('10,000 rows through the steps', () => {
     assert.equal(size.total, 10_000);
     assert.equal(size.tasks, prepared.length);
     assert.ok(size.tasks > 1);
-    const counts = prepared.reduce((sum, each) => addCounts(sum, each.counts as OutcomeCounts), noOutcomes());
+    const counts = prepared.map((each) => each.counts as OutcomeCounts).reduce(addCounts, noOutcomes());
     assert.deepEqual(counts, { ...noOutcomes(), pending: 8_910, duplicate: 999, invalid: 91 });
 
     const outcomes = await store.outcomes.find({ batchId: 'whole' }).toArray();
