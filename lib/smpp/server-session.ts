@@ -9,6 +9,7 @@ import {
   defaultMaxPduBytes,
   isResponse,
   readUint32,
+  writeUint32,
 } from './pdu.ts';
 import { createMessageView, type MessageView, readMessage } from './read-message.ts';
 import type { BindType } from './session-options.ts';
@@ -69,7 +70,6 @@ export class ServerSession<D> {
   readonly #view = createMessageView();
   readonly #delivers: SubmitWindow<D>;
   readonly #sweeper: NodeJS.Timeout;
-  /** Sent in this turn: their time is set when they are written. */
   #bound: BindRequest | undefined;
   #closed = false;
   malformed = 0;
@@ -144,12 +144,18 @@ export class ServerSession<D> {
 
   /** Needs `deliverRoom`. */
   deliver(pdu: Omit<PduInput<'deliver_sm'>, 'command' | 'sequenceNumber'>, tag: D): void {
+    const bytes = encodePdu({ ...pdu, command: 'deliver_sm', sequenceNumber: 0 }, { checkLengths: false });
+    this.deliverEncoded(bytes, tag);
+  }
+
+  /** Needs `deliverRoom`. A deliver_sm made before; its sequence number is set here. */
+  deliverEncoded(pdu: Uint8Array, tag: D): void {
     if (this.deliverRoom <= 0) throw new Error('no room: look at `deliverRoom` before `deliver`');
-    const sequenceNumber = this.#delivers.peek();
-    this.#writer.append(
-      encodePdu({ ...pdu, command: 'deliver_sm', sequenceNumber }, { checkLengths: false }),
-    );
-    const slot = this.#delivers.take(sequenceNumber, tag, 0);
+    const sequence = this.#delivers.peek();
+    const { length: start } = this.#writer;
+    this.#writer.append(pdu);
+    writeUint32(this.#writer.bytes, start + 12, sequence);
+    const slot = this.#delivers.take(sequence, tag, 0);
     this.#delivers.states[slot] = slotSent;
     this.#delivers.sentAtMs[slot] = performance.now();
   }
