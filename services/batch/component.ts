@@ -1,5 +1,3 @@
-import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { partitionConsumers } from '../../contracts/streams.ts';
@@ -9,6 +7,7 @@ import { takeTurn } from '../../lib/actor/take-turn.ts';
 import { type Part, part } from '../../lib/lifecycle/part.ts';
 import { isTransient } from '../../lib/mongo/errors.ts';
 import { ensureIndexes } from '../../lib/mongo/indexes.ts';
+import type { Nats } from '../../lib/nats/connect.ts';
 import { deadLetter } from '../../lib/nats/dead-letter.ts';
 import { serveApi } from '../../lib/nats/micro.ts';
 import { publisher as publisherOf } from '../../lib/nats/publish.ts';
@@ -25,9 +24,7 @@ import { batchMetrics } from './metrics.ts';
 import { sweep } from './sweep.ts';
 
 export interface BatchDeps {
-  nc: NatsConnection;
-  js: JetStreamClient;
-  jsm: JetStreamManager;
+  nats: Nats;
   store: Store;
   status: StatusDeps;
   registry: Registry;
@@ -37,12 +34,13 @@ export interface BatchDeps {
 
 /** Consumes the partitions of SMS_COMMANDS, one actor's turn a command; serves `sms.api.batch.*`; sweeps. */
 export function startBatch(deps: BatchDeps): Part {
-  const { nc, js, jsm, store, registry, log, version } = deps;
+  const { nats, store, registry, log, version } = deps;
+  const { nc, jsm } = nats;
   return part('batch', async ({ run }) => {
     await ensureIndexes(store.db, STORE_INDEXES);
     for (const { stream, ...consumer } of partitionConsumers()) await ensureConsumer(jsm, stream, consumer);
 
-    const publisher = publisherOf(js, jsm);
+    const publisher = publisherOf(nats);
     const metrics = batchMetrics(registry);
     const marks = await run(publishedMarks(store.batches, log));
     const actor = batchActor({ nc, jsm, store, publisher, metrics, log });
@@ -54,7 +52,7 @@ export function startBatch(deps: BatchDeps): Part {
       });
     const loops = Array.from({ length: PARTITIONS }, (_, partition) =>
       pullLoop({
-        js,
+        nats,
         stream: STREAMS.commands,
         consumer: partitionConsumer(partition),
         log,

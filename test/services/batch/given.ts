@@ -1,4 +1,5 @@
 import type { Command, Verb } from '../../../contracts/commands.ts';
+import type { ErrorBody } from '../../../contracts/errors.ts';
 import { noOutcomes } from '../../../contracts/outcomes.ts';
 import { stateName } from '../../../contracts/states.ts';
 import { resolveChain } from '../../../lib/batch/chain.ts';
@@ -48,6 +49,19 @@ export class Scenario {
 
   get state(): string {
     return this.doc ? stateName(this.doc.state) : 'none';
+  }
+
+  get outcome(): Decision['kind'] {
+    return this.last.kind;
+  }
+
+  get refusal(): ErrorBody | undefined {
+    return this.last.kind === 'rejected' ? this.last.error : undefined;
+  }
+
+  /** The command to another batch that the last one asked for. */
+  get child(): { batchId: string; verb: string } | undefined {
+    return this.effects.find((effect) => effect.kind === 'command');
   }
 
   /** Tasks handed out by the last command. */
