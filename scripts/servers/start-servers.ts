@@ -1,14 +1,11 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Announce, announceOnStderr } from './announce.ts';
-import { tryLock } from './directory-lock.ts';
-import { freePort, isPortFree } from './free-port.ts';
-import { localMongoUrl, mongo, withoutRetryWrites } from './mongo.ts';
-import { nats } from './nats.ts';
-import { redis } from './redis.ts';
+import { type HeldLock, tryLock } from './directory-lock.ts';
+import { type OneServer, type Place, serverFromEnvironment, startServer } from './one-server.ts';
 import { createRunDir, newRunId, runtimeDir } from './runtime-dir.ts';
-import { PortTakenError, ServerProcess } from './server-process.ts';
-import type { ServerKind, ServerName } from './server-recipe.ts';
+import type { ServerProcess } from './server-process.ts';
+import type { ServerName } from './server-recipe.ts';
 import { Watchdog } from './watchdog.ts';
 
 export type { ServerName } from './server-recipe.ts';
@@ -28,18 +25,12 @@ export interface StartServersOptions {
   announce?: Announce;
 }
 
-export interface StartedServer {
-  name: ServerName;
-  /** `nats-server 2.15.1`; of a server from the environment only its variable is known. */
-  title: string;
-  origin: 'environment' | 'path' | 'private copy';
-  /** From the start of its process to its first answer; 0 where it ran already. */
-  readyMs: number;
-  logFile: string | null;
+export interface StartedServer extends Omit<OneServer, 'process' | 'monitorUrl'> {
+  /** null where it is not ours, or does not run. */
   pid: number | null;
 }
 
-/** A URL of a server that was not among those asked for throws when it is read. */
+/** The URL of a server that was not among those asked for throws when it is read. */
 export interface Servers extends AsyncDisposable {
   readonly natsUrl: string;
   /** null where the server is not ours and NATS_MONITOR_URL does not say. */
@@ -59,95 +50,65 @@ export interface Servers extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const kinds: Record<ServerName, ServerKind> = { nats, mongo, redis };
 const allServers: readonly ServerName[] = ['nats', 'mongo', 'redis'];
-const startAttempts = 3;
 
-interface Running {
-  process: ServerProcess | null;
-  about: Omit<StartedServer, 'pid'>;
-  url: string;
-  monitorUrl: string | null;
-}
-
-/** Starts the servers side by side, or takes those that the environment names. */
+/**
+ * Starts the servers side by side, or takes those that the environment names. They end with this process, however it ends.
+ * @throws when one cannot be had or does not start, with the remedy or the end of its log; the others are stopped then
+ */
 export async function startServers(options: StartServersOptions = {}): Promise<Servers> {
-  const announce = options.announce ?? announceOnStderr;
   const environment = options.environment ?? process.env;
+  const wanted = options.servers ?? allServers;
   const runId = newRunId();
   const logs = environment.SMSBATCH_LOG_DIR || join(runtimeDir(environment), 'logs');
   const logDir = await createRunDir(logs, options.label ? `${runId}-${options.label}` : runId);
   const kept = options.dataDir ?? null;
   const dataDir = kept ?? (await createRunDir(join(runtimeDir(environment), 'data'), runId));
-  await mkdir(dataDir, { recursive: true });
   const held = kept ? await holdDataDir(kept) : null;
   const watchdog = new Watchdog(kept ? null : dataDir);
-  const running = new Map<ServerName, Running>();
+  const place: Place = { dataDir, logDir, watchdog, announce: options.announce ?? announceOnStderr };
 
+  const results = await Promise.allSettled(
+    wanted.map(async (name) => serverFromEnvironment(name, environment) ?? startServer(name, place)),
+  );
+  const running = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
-      await Promise.all([...running.values()].map(({ process: server }) => server?.stop(kept !== null)));
+      await Promise.all(running.map((server) => server.process?.stop(kept !== null)));
       watchdog.dismiss();
       if (!kept) await rm(dataDir, { recursive: true, force: true });
       await held?.release();
     })();
     return stopping;
   };
-
-  const startOne = async (name: ServerName): Promise<void> => {
-    const external = environment[kinds[name].variable];
-    if (external) return void running.set(name, fromEnvironment(name, external, environment));
-    const recipe = await kinds[name].find(announce);
-    const dir = join(dataDir, name);
-    await mkdir(dir, { recursive: true });
-    for (let attempt = 1; ; attempt++) {
-      const ports = await choosePorts(dir, recipe.portsNeeded);
-      const logFile = join(logDir, `${name}.log`);
-      const server = new ServerProcess(await recipe.command({ ports, dir }), logFile, watchdog);
-      const startedAt = performance.now();
-      try {
-        const [port = 0, monitorPort] = ports;
-        const about = { name, title: recipe.title, origin: recipe.origin, readyMs: 0, logFile };
-        running.set(name, {
-          process: server,
-          about,
-          url: localUrl(name, port),
-          monitorUrl: monitorPort === undefined ? null : `http://127.0.0.1:${monitorPort}`,
-        });
-        await server.start();
-        about.readyMs = performance.now() - startedAt;
-        await writeFile(join(dir, 'ports.json'), JSON.stringify(ports));
-        return;
-      } catch (error) {
-        if (!(error instanceof PortTakenError) || attempt === startAttempts) throw error;
-      }
-    }
-  };
-
-  const wanted = options.servers ?? allServers;
-  const results = await Promise.allSettled(wanted.map(startOne));
   const failures = results.flatMap((result) =>
     result.status === 'rejected' ? [result.reason as Error] : [],
   );
   if (failures.length > 0) {
     await stop();
-    if (failures.length === 1) throw failures[0];
-    throw new AggregateError(failures, failures.map((failure) => failure.message).join('\n'));
+    throw failures.length === 1
+      ? failures[0]
+      : new AggregateError(failures, failures.map(({ message }) => message).join('\n'));
   }
+  return handles(running, wanted, { logDir, database: options.database ?? databaseName(runId), stop });
+}
 
-  const of = (name: ServerName): Running => {
-    const found = running.get(name);
+function handles(
+  running: readonly OneServer[],
+  wanted: readonly ServerName[],
+  { logDir, database, stop }: { logDir: string; database: string; stop: () => Promise<void> },
+): Servers {
+  const of = (name: ServerName): OneServer => {
+    const found = running.find((server) => server.name === name);
     if (!found) throw new Error(`${name} was not among the servers asked for: ${wanted.join(', ')}`);
     return found;
   };
   const own = (name: ServerName): ServerProcess => {
-    const found = of(name).process;
-    if (!found)
-      throw new Error(`${name} comes from ${kinds[name].variable}: it is not ours to kill or restart`);
-    return found;
+    const { process: server, title } = of(name);
+    if (!server) throw new Error(`${name} comes from ${title}: it is not ours to kill or restart`);
+    return server;
   };
-  const database = options.database ?? `smsbatch_${runId.replaceAll('-', '_')}`;
   return {
     get natsUrl() {
       return of('nats').url;
@@ -166,46 +127,26 @@ export async function startServers(options: StartServersOptions = {}): Promise<S
     },
     logDir,
     get started() {
-      return [...running.values()].map((one) => ({ ...one.about, pid: one.process?.pid ?? null }));
+      return running.map(({ process: server, monitorUrl: _, ...about }) => ({
+        ...about,
+        pid: server?.pid ?? null,
+      }));
     },
-    kill: (name, signal = 'SIGKILL') => own(name).kill(signal),
-    restart: (name) => own(name).restart(),
+    kill: async (name, signal = 'SIGKILL') => own(name).kill(signal),
+    restart: async (name) => own(name).restart(),
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
-function localUrl(name: ServerName, port: number): string {
-  if (name === 'mongo') return localMongoUrl(port);
-  return `${name}://127.0.0.1:${port}`;
-}
-
-function fromEnvironment(name: ServerName, value: string, environment: NodeJS.ProcessEnv): Running {
-  const url =
-    name === 'mongo'
-      ? withoutRetryWrites(value)
-      : name === 'redis' && !value.includes('://')
-        ? `redis://${value}`
-        : value;
-  return {
-    process: null,
-    about: { name, title: kinds[name].variable, origin: 'environment', readyMs: 0, logFile: null },
-    url,
-    monitorUrl: name === 'nats' ? environment.NATS_MONITOR_URL || null : null,
-  };
-}
-
-/** The ports that this data was served on before, where they are free: a replica set's configuration names its own. */
-async function choosePorts(dir: string, count: number): Promise<number[]> {
-  const before: number[] = await readFile(join(dir, 'ports.json'), 'utf8').then(JSON.parse, () => []);
-  if (before.length === count && (await Promise.all(before.map(isPortFree))).every(Boolean)) return before;
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
-  return [...ports];
+/** At most 38 characters: Atlas allows no more. */
+function databaseName(runId: string): string {
+  return `smsbatch_${runId.replaceAll('-', '_')}`;
 }
 
 /** nats-server does not notice that another one writes to the same folder. */
-async function holdDataDir(dir: string): Promise<AsyncDisposable & { release(): Promise<void> }> {
+async function holdDataDir(dir: string): Promise<HeldLock> {
+  await mkdir(dir, { recursive: true });
   const held = await tryLock(join(dir, 'in-use'));
   if (!held) throw new Error(`${dir} is in use by another run: stop it first, or choose another folder`);
   return held;
