@@ -133,3 +133,28 @@ export function group(name: string, parts: readonly Part[]): Part {
     for (const each of parts) await run(each);
   });
 }
+
+/**
+ * Parts that need nothing of one another, as one part: started and stopped at the same time. For the pull loops of many
+ * consumers: each waits for its own open pull, and one after the other would take minutes.
+ */
+export function together(name: string, parts: readonly Part[]): Part {
+  return part(name, async ({ signal, defer }) => {
+    defer(async () => throwAll(name, await Promise.allSettled(parts.map((each) => each.stop()))));
+    const stopNow = () => {
+      for (const each of parts) each.stop().catch(() => {});
+    };
+    signal.addEventListener('abort', stopNow);
+    try {
+      throwAll(name, await Promise.allSettled(parts.map((each) => each.start())));
+    } finally {
+      signal.removeEventListener('abort', stopNow);
+    }
+  });
+}
+
+function throwAll(name: string, results: readonly PromiseSettledResult<void>[]): void {
+  const errors = results.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, `${name}: ${errors.length} parts failed`);
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { group, type Part, part } from '../../../lib/lifecycle/part.ts';
+import { group, type Part, part, together } from '../../../lib/lifecycle/part.ts';
 
 /** A part that counts how many of it are open. */
 function counted(name = 'counted') {
@@ -143,5 +143,45 @@ describe('group', () => {
     started.catch(() => {});
     await g.stop();
     await assert.rejects(started, /hanging was stopped/);
+  });
+});
+
+describe('together', () => {
+  it('stops all at the same time, each of them even if one throws', async () => {
+    let waiting = 0;
+    let release = () => {};
+    const allWait = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const parts = [1, 2, 3].map((n) =>
+      part(`p${n}`, ({ defer }) => {
+        defer(async () => {
+          waiting += 1;
+          // Ends only when all three are here.
+          if (waiting === 3) release();
+          await allWait;
+          if (n === 2) throw new Error('two');
+        });
+      }),
+    );
+    const all = together('all', parts);
+    await all.start();
+    await assert.rejects(all.stop(), /two/);
+    assert.equal(waiting, 3);
+  });
+
+  it('one that fails to start stops the others', async () => {
+    let open = 0;
+    const good = part('good', ({ defer }) => {
+      open += 1;
+      defer(() => {
+        open -= 1;
+      });
+    });
+    const bad = part('bad', () => {
+      throw new Error('no');
+    });
+    await assert.rejects(together('all', [good, bad]).start(), /no/);
+    assert.equal(open, 0);
   });
 });
