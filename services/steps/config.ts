@@ -10,8 +10,7 @@ export const stepsConfig = Type.Object({
     Type.Integer({
       minimum: 1,
       maximum: 256,
-      description:
-        'Tasks of each type at once. Default: the type’s own (delivery 8, preparation 3, others 1 or 2)',
+      description: 'Tasks of each type at once. Default: the type’s own (preparation 4, most others 2)',
     }),
   ),
 });
