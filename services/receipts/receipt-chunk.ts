@@ -1,0 +1,146 @@
+import { OUTCOME_LETTERS } from '../../contracts/outcomes.ts';
+import { idKey } from '../../lib/receipts/id-keys.ts';
+import type { OutcomeDocument, ReceiptDocument } from '../../lib/store/chunk-documents.ts';
+import { splitColumn } from '../../lib/store/columns.ts';
+import type { LateAnswerEntry } from '../../lib/store/merge-outcomes.ts';
+import { ReceiptColumns } from './receipt-columns.ts';
+
+/** What joining needs of an outcome document. */
+export const OUTCOME_PROJECTION = {
+  size: 1,
+  statuses: 1,
+  ids: 1,
+  counts: 1,
+  provider: 1,
+  sentFromMs: 1,
+} as const;
+export type SentChunk = Pick<OutcomeDocument, '_id' | 'size' | 'statuses' | 'ids' | 'counts'> &
+  Partial<Pick<OutcomeDocument, 'provider' | 'sentFromMs'>>;
+
+const OPEN = new Set<string>([OUTCOME_LETTERS.pending, OUTCOME_LETTERS.inFlight, OUTCOME_LETTERS.unknown]);
+
+/** One chunk in the memory of services/receipts: keys of its message ids, and its receipt document. */
+export class ReceiptChunk {
+  readonly id: string;
+  readonly size: number;
+  columns: ReceiptColumns;
+  statuses = '';
+  provider: string | undefined;
+  sentFromMs: number | undefined;
+  /** No more ids are to come from its sender. */
+  settled = false;
+  loadedAtMs = 0;
+  #keys = new Uint32Array(0);
+  /** First key of each position; absent while every message has one part. */
+  #starts: Uint32Array | undefined;
+  /** Keys of ids that only late answers brought. */
+  #lateKeys = new Map<number, number[]>();
+
+  constructor(sent: SentChunk, receipts: ReceiptDocument | null | undefined, nowMs: number) {
+    this.id = sent._id;
+    this.size = sent.size;
+    this.columns = new ReceiptColumns(sent.size, receipts);
+    this.refresh(sent, nowMs);
+  }
+
+  /** Takes what the sender has written meanwhile. */
+  refresh(sent: SentChunk, nowMs: number): void {
+    this.statuses = sent.statuses;
+    this.provider = sent.provider;
+    this.sentFromMs = sent.sentFromMs;
+    this.settled = sent.counts.pending + sent.counts.inFlight === 0;
+    this.loadedAtMs = nowMs;
+    this.#readIds(sent.ids);
+    this.#readLateIds();
+  }
+
+  /** After a lost race: what the other process wrote. */
+  replaceColumns(receipts: ReceiptDocument | null | undefined): void {
+    this.columns = new ReceiptColumns(this.size, receipts);
+    this.#readLateIds();
+  }
+
+  #readIds(joined: string): void {
+    const ids = splitColumn(joined, this.size);
+    if (!joined.includes(' ')) {
+      this.#starts = undefined;
+      this.#keys = new Uint32Array(this.size);
+      for (let i = 0; i < this.size; i++) if (ids[i] !== '') this.#keys[i] = keyOf(ids[i]!);
+      return;
+    }
+    const keys: number[] = [];
+    this.#starts = new Uint32Array(this.size + 1);
+    for (let i = 0; i < this.size; i++) {
+      if (ids[i] !== '') for (const id of ids[i]!.split(' ')) keys.push(keyOf(id));
+      this.#starts[i + 1] = keys.length;
+    }
+    this.#keys = Uint32Array.from(keys);
+  }
+
+  #readLateIds(): void {
+    this.#lateKeys.clear();
+    for (const { position, messageId } of this.columns.lateAnswers) {
+      if (messageId === '') continue;
+      const keys = messageId.split(' ').map(keyOf);
+      const late = keys.filter((key) => this.#sentPart(position, key) === -1);
+      if (late.length > 0) this.#lateKeys.set(position, late);
+    }
+  }
+
+  answerLate(answer: LateAnswerEntry): void {
+    this.columns.answerLate(answer);
+    this.#readLateIds();
+  }
+
+  /** Which part of the message at a position has this id; -1: none has. */
+  partOf(position: number, key: number): number {
+    const wanted = key === 0 ? 1 : key;
+    const part = this.#sentPart(position, wanted);
+    if (part !== -1 || this.#lateKeys.size === 0) return part;
+    const late = this.#lateKeys.get(position)?.indexOf(wanted) ?? -1;
+    return late === -1 ? -1 : this.#sentParts(position) + late;
+  }
+
+  #sentPart(position: number, key: number): number {
+    if (!this.#starts) return this.#keys[position] === key ? 0 : -1;
+    const start = this.#starts[position]!;
+    const end = this.#starts[position + 1]!;
+    for (let at = start; at < end; at++) if (this.#keys[at] === key) return at - start;
+    return -1;
+  }
+
+  #sentParts(position: number): number {
+    if (!this.#starts) return this.#keys[position] === 0 ? 0 : 1;
+    return this.#starts[position + 1]! - this.#starts[position]!;
+  }
+
+  /** Ids known of the message at a position, one a part. */
+  idCount(position: number): number {
+    return this.#sentParts(position) + (this.#lateKeys.get(position)?.length ?? 0);
+  }
+
+  /** Its id may still become known: then a receipt that does not fit is early, not astray. */
+  awaitsId(position: number): boolean {
+    return OPEN.has(this.statuses[position] ?? '');
+  }
+
+  isUnknown(position: number): boolean {
+    return this.statuses[position] === OUTCOME_LETTERS.unknown;
+  }
+
+  /** Position and part of every id whose key is among the wanted ones. */
+  *withKeys(wanted: ReadonlyMap<number, unknown>): Generator<{ position: number; key: number }> {
+    for (let position = 0; position < this.size; position++) {
+      const start = this.#starts ? this.#starts[position]! : position;
+      const end = this.#starts ? this.#starts[position + 1]! : position + 1;
+      for (let at = start; at < end; at++) {
+        const key = this.#keys[at]!;
+        if (key !== 0 && wanted.has(key)) yield { position, key };
+      }
+      for (const key of this.#lateKeys.get(position) ?? []) if (wanted.has(key)) yield { position, key };
+    }
+  }
+}
+
+/** 0 stands for "no id". */
+const keyOf = (id: string): number => idKey(id) || 1;
