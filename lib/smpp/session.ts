@@ -1,3 +1,4 @@
+import { backoffMs } from '../lifecycle/backoff.ts';
 import { encodeBind } from './bind-request.ts';
 import { Link } from './link.ts';
 import {
@@ -16,12 +17,6 @@ import type { OutboundMessage } from './submit-sm.ts';
 const fatalBindStatuses: ReadonlySet<number> = new Set([0x0d, 0x0e, 0x0f, 0x53]);
 /** A connection that lived this long was good: the next failure starts the back-off anew. */
 const stableMs = 10_000;
-
-/** Half of the exponential step is certain, half is jitter, so that many sessions do not return at once. */
-export function reconnectDelayMs(attempt: number, baseMs: number, capMs: number, random: number): number {
-  const step = Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
-  return step / 2 + (step / 2) * random;
-}
 
 /**
  * The ESME's session: keeps one bound connection to the SMSC, and comes back after every loss until it is stopped.
@@ -179,7 +174,7 @@ export class SmppSession<T> {
     const fatal = this.#lastRefusal !== undefined && fatalBindStatuses.has(this.#lastRefusal);
     const retryInMs = fatal
       ? refusedRetryMs
-      : reconnectDelayMs(this.#attempt, reconnectBaseMs, reconnectCapMs, random());
+      : backoffMs(this.#attempt + 1, { firstMs: reconnectBaseMs, capMs: reconnectCapMs, random });
     this.#attempt += 1;
     this.#retry = setTimeout(() => this.#connect(), retryInMs);
     this.#set({ kind: 'closed', reason, detail, retryInMs });

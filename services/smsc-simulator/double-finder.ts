@@ -48,7 +48,7 @@ export function messageHash(destinationKey: number, texts: readonly Uint8Array[]
   for (const text of texts) {
     for (let i = 0; i < text.length; i++) {
       low = Math.imul(low ^ text[i]!, 0x01000193);
-      high = Math.imul(high ^ text[i]!, 0x5bd1e995) + i;
+      high = (Math.imul(high ^ text[i]!, 0x5bd1e995) + i) | 0;
     }
   }
   return mix(low) * 0x20_0000 + (mix(high) >>> 11);

@@ -53,13 +53,12 @@ export class ReceiptOutbox {
 
   pump(): void {
     if (this.#head === this.#waiting.length) return;
-    const { format } = this.#behaviour().receipts;
+    const nowMs = Date.now();
     for (const session of this.#sessions) {
       for (let room = session.deliverRoom; room > 0 && this.#head < this.#waiting.length; room--) {
         const job = this.#waiting[this.#head]!;
         this.#waiting[this.#head++] = undefined as never;
-        job.pdu ??= encodeReceipt(job, format, Date.now());
-        session.deliverEncoded(job.pdu, job);
+        session.deliverEncoded(encodeReceipt(job, nowMs), job);
         this.sent += 1;
       }
     }

@@ -1,4 +1,5 @@
-import { encodePdu } from '../../lib/smpp/codec.ts';
+import { commandIds, headerLength, writeHeader } from '../../lib/smpp/pdu.ts';
+import { tlvTable } from '../../lib/smpp/tlv.ts';
 import type { ReceiptBehaviour, ReceiptState } from './behaviour.ts';
 
 /** A receipt on its way to whoever is bound for the account. */
@@ -9,8 +10,7 @@ export interface ReceiptJob {
   messageId: string;
   state: ReceiptState;
   submittedAtMs: number;
-  /** Encoded at the first try, so that a change of behaviour does not change it later. */
-  pdu: Buffer | undefined;
+  format: ReceiptBehaviour['format'];
 }
 
 const stateNumbers: Readonly<Record<ReceiptState, number>> = {
@@ -24,82 +24,123 @@ const stateNumbers: Readonly<Record<ReceiptState, number>> = {
   REJECTD: 8,
 };
 
+/** Where this run's ids begin, so that those of two runs never meet: receipts of the first may still be on their way. */
+export interface IdOrigin {
+  prefix: string;
+  first: number;
+}
+
+export function idOrigin(nowMs: number): IdOrigin {
+  const second = Math.floor(nowMs / 1000);
+  return { prefix: `${second.toString(36)}-`, first: second * 100_000 };
+}
+
 /** The id that the submit_sm_resp carries for message number `n`. */
-export function answeredId(n: number, prefix: string, ids: ReceiptBehaviour['ids']): string {
+export function answeredId(n: number, { prefix, first }: IdOrigin, ids: ReceiptBehaviour['ids']): string {
   switch (ids) {
     case 'same':
       return `${prefix}${n}`;
     case 'hexToDecimal':
     case 'upperCase':
-      return n.toString(16);
+      return (first + n).toString(16);
     case 'decimalToHex':
     case 'zeroPadded':
-      return String(n);
+      return String(first + n);
   }
 }
 
 /** The id that the receipt carries for it. */
-export function receiptedId(n: number, prefix: string, ids: ReceiptBehaviour['ids']): string {
+export function receiptedId(n: number, { prefix, first }: IdOrigin, ids: ReceiptBehaviour['ids']): string {
   switch (ids) {
     case 'same':
       return `${prefix}${n}`;
     case 'hexToDecimal':
-      return String(n).padStart(10, '0');
+      return String(first + n).padStart(10, '0');
     case 'decimalToHex':
-      return n.toString(16);
+      return (first + n).toString(16);
     case 'zeroPadded':
-      return String(n).padStart(20, '0');
+      return String(first + n).padStart(20, '0');
     case 'upperCase':
-      return n.toString(16).toUpperCase();
+      return (first + n).toString(16).toUpperCase();
   }
 }
 
-function date(ms: number, digits: number): string {
-  return new Date(ms)
-    .toISOString()
-    .replace(/\D/g, '')
-    .slice(2, 2 + digits);
+/** Dates repeat from message to message, and making one costs more than the rest of the receipt. */
+function createDateText(digits: number): (ms: number) => string {
+  let lastSecond = -1;
+  let text = '';
+  return (ms) => {
+    const second = Math.floor(ms / 1000);
+    if (second !== lastSecond) {
+      lastSecond = second;
+      text = new Date(ms)
+        .toISOString()
+        .replace(/\D/g, '')
+        .slice(2, 2 + digits);
+    }
+    return text;
+  };
 }
 
-function textOf(job: ReceiptJob, format: ReceiptBehaviour['format'], nowMs: number): string {
+const submitDate = { 10: createDateText(10), 12: createDateText(12) };
+const doneDate = { 10: createDateText(10), 12: createDateText(12) };
+
+function textOf(job: ReceiptJob, nowMs: number): string {
   const done = job.state === 'DELIVRD' ? '001' : '000';
   const error = job.state === 'DELIVRD' || job.state === 'ACCEPTD' || job.state === 'ENROUTE' ? '000' : '034';
-  switch (format) {
+  switch (job.format) {
     case 'tlv':
       return '';
     case 'csvAndTlv':
       return `${job.messageId},${job.destination},${job.state},${new Date(nowMs).toISOString()}`;
     case 'oneWordDates': {
       const state = job.state === 'REJECTD' ? 'REJECTED' : job.state;
-      const dates = `submitdate:${date(job.submittedAtMs, 12)} donedate:${date(nowMs, 12)}`;
+      const dates = `submitdate:${submitDate[12](job.submittedAtMs)} donedate:${doneDate[12](nowMs)}`;
       return `id:${job.messageId} ${dates} stat:${state} err:${error} text:`;
     }
     case 'text':
     case 'both': {
-      const dates = `submit date:${date(job.submittedAtMs, 10)} done date:${date(nowMs, 10)}`;
+      const dates = `submit date:${submitDate[10](job.submittedAtMs)} done date:${doneDate[10](nowMs)}`;
       return `id:${job.messageId} sub:001 dlvrd:${done} ${dates} stat:${job.state} err:${error} text:`;
     }
   }
 }
 
-/** The deliver_sm, with sequence number 0. */
-export function encodeReceipt(job: ReceiptJob, format: ReceiptBehaviour['format'], nowMs: number): Buffer {
-  const withTlvs = format !== 'text' && format !== 'oneWordDates';
+const scratch = Buffer.alloc(1024);
+
+function putString(at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) scratch[at++] = text.charCodeAt(i);
+  scratch[at++] = 0;
+  return at;
+}
+
+/** The deliver_sm, with sequence number 0; valid until the next one. Written by hand: it goes out once a message. */
+export function encodeReceipt(job: ReceiptJob, nowMs: number): Uint8Array {
   const final = job.state !== 'ENROUTE' && job.state !== 'ACCEPTD';
-  return encodePdu(
-    {
-      command: 'deliver_sm',
-      sequenceNumber: 0,
-      body: {
-        source_addr_ton: 1,
-        source_addr_npi: 1,
-        source_addr: job.destination,
-        destination_addr: job.source,
-        esm_class: final ? 0x04 : 0x20,
-        short_message: Buffer.from(textOf(job, format, nowMs), 'latin1'),
-      },
-      tlvs: withTlvs ? { receipted_message_id: job.messageId, message_state: stateNumbers[job.state] } : {},
-    },
-    { checkLengths: false },
-  );
+  scratch[headerLength] = 0; // service_type
+  let at = headerLength + 1;
+  scratch[at++] = 1;
+  scratch[at++] = 1;
+  at = putString(at, job.destination);
+  scratch[at++] = 0;
+  scratch[at++] = 0;
+  at = putString(at, job.source);
+  scratch[at++] = final ? 0x04 : 0x20;
+  // protocol_id to sm_default_msg_id: eight bytes, all 0 or empty.
+  scratch.fill(0, at, at + 8);
+  at += 8;
+  const text = textOf(job, nowMs).slice(0, 254);
+  scratch[at++] = text.length;
+  at += scratch.write(text, at, 'latin1');
+  if (job.format !== 'text' && job.format !== 'oneWordDates') {
+    scratch.writeUInt16BE(tlvTable.receipted_message_id.tag, at);
+    scratch.writeUInt16BE(job.messageId.length + 1, at + 2);
+    at = putString(at + 4, job.messageId);
+    scratch.writeUInt16BE(tlvTable.message_state.tag, at);
+    scratch.writeUInt16BE(1, at + 2);
+    scratch[at + 4] = stateNumbers[job.state];
+    at += 5;
+  }
+  writeHeader(scratch, 0, at, commandIds.deliver_sm, 0, 0);
+  return scratch.subarray(0, at);
 }

@@ -5,7 +5,7 @@ import { concatenationOf, Reassembly, tlvsOf } from './concatenation.ts';
 import { messageHash, NumberSet } from './double-finder.ts';
 import { type AnswerKind, Ledger, type LedgerRow } from './ledger.ts';
 import { segmentText } from './message-text.ts';
-import { answeredId } from './receipt-pdu.ts';
+import { answeredId, type IdOrigin } from './receipt-pdu.ts';
 import { RowSet } from './row-set.ts';
 
 export interface Summary {
@@ -53,7 +53,7 @@ export interface LedgerMessage {
 /** What came in, counted always and kept in full unless it is told only to count. */
 export class Recorder {
   readonly #keep: boolean;
-  readonly #idPrefix: string;
+  readonly #ids: IdOrigin;
   readonly #ledger = new Ledger();
   readonly #reassembly = new Reassembly();
   readonly #hashes = new NumberSet();
@@ -66,9 +66,9 @@ export class Recorder {
   #counts = emptyCounts();
   #partRow = -1;
 
-  constructor(keep: boolean, idPrefix: string) {
+  constructor(keep: boolean, ids: IdOrigin) {
     this.#keep = keep;
-    this.#idPrefix = idPrefix;
+    this.#ids = ids;
   }
 
   add(
@@ -157,7 +157,7 @@ export class Recorder {
       text: rows.map((each) => textOf(each === row ? first : this.#ledger.read(each))).join(''),
       segments: rows.length,
       at: first.atMs,
-      messageId: number === 0 ? null : answeredId(number, this.#idPrefix, ids),
+      messageId: number === 0 ? null : answeredId(number, this.#ids, ids),
       commandStatus: first.commandStatus,
       answer: first.answer,
       dataCoding: first.dataCoding,

@@ -5,7 +5,7 @@ import { type Behaviour, type BehaviourChange, changed } from './behaviour.ts';
 import { createDecider, type Verdict } from './decide-answer.ts';
 import { DelayQueue } from './delay-queue.ts';
 import { ReceiptOutbox } from './receipt-outbox.ts';
-import { answeredId, type ReceiptJob, receiptedId } from './receipt-pdu.ts';
+import { answeredId, idOrigin, type ReceiptJob, receiptedId } from './receipt-pdu.ts';
 import { type LedgerMessage, Recorder } from './recorder.ts';
 import { createThrottle } from './throttle.ts';
 
@@ -55,8 +55,7 @@ const failureOnly = 0x02;
 /** The simulated SMSC behind all connections. */
 export class Smsc {
   readonly #settings: SmscSettings;
-  /** Ids of two runs must not meet: receipts of the first may still be on their way. */
-  readonly #idPrefix = `${Math.floor(Date.now() / 1000).toString(36)}-`;
+  readonly #ids = idOrigin(Date.now());
   readonly #connections = new Set<Connection>();
   readonly #outboxes = new Map<string, ReceiptOutbox>();
   readonly #late = new DelayQueue<LateAnswer>(({ session, sequence, commandStatus, messageId }) =>
@@ -78,7 +77,7 @@ export class Smsc {
 
   constructor(settings: SmscSettings) {
     this.#settings = settings;
-    this.recorder = new Recorder(settings.keepLedger, this.#idPrefix);
+    this.recorder = new Recorder(settings.keepLedger, this.#ids);
     this.behaviour = settings.behaviour;
     this.#decide = createDecider(this.behaviour, settings.random);
     this.#mayPass = createThrottle(this.behaviour.tpsLimit, this.behaviour.tpsBurstMs);
@@ -205,7 +204,7 @@ export class Smsc {
     const { ids } = this.behaviour.receipts;
     if (commandStatus === 0) this.#scheduleReceipt(connection, view, number, verdict, nowMs);
     if (answered) {
-      const messageId = commandStatus === 0 ? answeredId(number, this.#idPrefix, ids) : '';
+      const messageId = commandStatus === 0 ? answeredId(number, this.#ids, ids) : '';
       this.#answer(session, view.sequenceNumber, commandStatus, messageId, verdict.delayMs);
     }
     if (cut === 'after') session.close();
@@ -246,16 +245,16 @@ export class Smsc {
     if (outbox === undefined || asked === 0) return;
     if ((asked === failureOnly && delivered) || (asked === successOnly && !delivered)) return;
     const { random } = this.#settings;
-    const { share, ids, earlyShare, doubledShare, delayMs, delayJitterMs } = this.behaviour.receipts;
+    const { share, ids, format, earlyShare, doubledShare, delayMs, delayJitterMs } = this.behaviour.receipts;
     if (share < 1 && random() >= share) return;
     const { bytes } = view;
     const job: ReceiptJob = {
       source: bytes.toString('latin1', view.sourceStart, view.sourceEnd),
       destination: bytes.toString('latin1', view.destinationStart, view.destinationEnd),
-      messageId: receiptedId(number, this.#idPrefix, ids),
+      messageId: receiptedId(number, this.#ids, ids),
       state: verdict.receiptState,
       submittedAtMs: nowMs,
-      pdu: undefined,
+      format,
     };
     const early = earlyShare > 0 && random() < earlyShare;
     const wait = early ? 0 : verdict.delayMs + delayMs + (delayJitterMs > 0 ? random() * delayJitterMs : 0);

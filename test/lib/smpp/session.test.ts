@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DeliverSm } from '../../../lib/smpp/read-message.ts';
-import { reconnectDelayMs } from '../../../lib/smpp/session.ts';
 import type { SessionState } from '../../../lib/smpp/session-options.ts';
 import { answerAll, bindOnly, clientOf, messageTo, ScriptedPeer } from './peers.ts';
 import { Signals } from './signals.ts';
@@ -121,16 +120,6 @@ describe('binding', () => {
     await using session = lenient.session;
     session.start();
     await session.whenBound(5000);
-  });
-});
-
-describe('back-off', () => {
-  it('doubles up to the cap, with half of it jitter', () => {
-    assert.equal(reconnectDelayMs(0, 1000, 60_000, 0), 500);
-    assert.equal(reconnectDelayMs(0, 1000, 60_000, 1), 1000);
-    assert.equal(reconnectDelayMs(3, 1000, 60_000, 1), 8000);
-    assert.equal(reconnectDelayMs(3, 1000, 60_000, 0.5), 6000);
-    assert.equal(reconnectDelayMs(1000, 1000, 60_000, 1), 60_000);
   });
 });
 
