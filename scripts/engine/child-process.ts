@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { withTimeout } from '../../lib/lifecycle/deadline.ts';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 30_000;
+
+export interface Child extends AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  /** The line of its output that said it is ready. */
+  readonly readyLine: Record<string, unknown>;
+  /** Resolves with the exit code (null after a signal). */
+  readonly exited: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
+  /** SIGTERM, and SIGKILL for one that does not go. */
+  stop(): Promise<void>;
+}
+
+/** Starts a TypeScript program of this project and waits for the JSON line in which it says that it is ready. */
+export async function startChild(options: {
+  name: string;
+  script: string;
+  args?: readonly string[];
+  env?: Record<string, string | undefined>;
+  logDir: string;
+  isReady: (line: Record<string, unknown>) => boolean;
+}): Promise<Child> {
+  const { name, script, args = [], env, logDir, isReady } = options;
+  const logFile = join(logDir, `${name}.log`);
+  const log = createWriteStream(logFile, { flags: 'a' });
+  const child = spawn(process.execPath, ['--import', 'tsx', join(root, script), ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  child.stderr.pipe(log, { end: false });
+  const readyLine = await withTimeout(
+    firstReady(child, log, isReady, exited, logFile),
+    READY_WITHIN_MS,
+    `the start of ${name} (${logFile})`,
+  );
+  // It must not outlive us, however we end.
+  const killed = () => child.kill('SIGKILL');
+  process.once('exit', killed);
+  void exited.then(() => process.off('exit', killed));
+
+  async function stop(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    child.kill('SIGCONT');
+    try {
+      await withTimeout(exited, STOP_WITHIN_MS, `the stop of ${name}`);
+    } catch {
+      child.kill('SIGKILL');
+      await exited;
+    }
+  }
+  return {
+    name,
+    pid: child.pid!,
+    logFile,
+    readyLine,
+    exited,
+    kill: (signal) => void child.kill(signal),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function firstReady(
+  child: ChildProcess,
+  log: NodeJS.WritableStream,
+  isReady: (line: Record<string, unknown>) => boolean,
+  exited: Promise<number | null>,
+  logFile: string,
+): Promise<Record<string, unknown>> {
+  const lines = createInterface({ input: child.stdout! });
+  const ready = new Promise<Record<string, unknown>>((resolve) => {
+    lines.on('line', (text) => {
+      log.write(`${text}\n`);
+      try {
+        const line = JSON.parse(text);
+        if (isReady(line)) resolve(line);
+      } catch {
+        // Not every line of a program is JSON.
+      }
+    });
+  });
+  const ended = exited.then((code) => {
+    throw new Error(`it ended with ${code} before it was ready; see ${logFile}`);
+  });
+  return Promise.race([ready, ended]);
+}

@@ -1,0 +1,34 @@
+import type { Servers } from '../servers/start-servers.ts';
+import { type Child, startChild } from './child-process.ts';
+
+export interface EngineOptions {
+  servers: Pick<Servers, 'natsUrl' | 'natsMonitorUrl' | 'mongoUrl' | 'mongoDatabase' | 'redisUrl' | 'logDir'>;
+  /** As SMSBATCH_PROVIDERS takes them. */
+  providers: readonly object[];
+  env?: Record<string, string | undefined>;
+}
+
+/** One process of the product, with some of its components: `npm start -- batch steps`. */
+export function startEngine(
+  name: string,
+  components: readonly string[],
+  { servers, providers, env }: EngineOptions,
+): Promise<Child> {
+  return startChild({
+    name,
+    script: 'services/main.ts',
+    args: components,
+    logDir: servers.logDir,
+    isReady: (line) => line.msg === 'ready',
+    env: {
+      NATS_URL: servers.natsUrl,
+      NATS_MONITOR_URL: servers.natsMonitorUrl ?? '',
+      MONGODB_URL: servers.mongoUrl,
+      MONGODB_DATABASE: servers.mongoDatabase,
+      REDIS_ADDR: servers.redisUrl,
+      SMSBATCH_PROVIDERS: JSON.stringify(providers),
+      HOST_ID: name,
+      ...env,
+    },
+  });
+}
