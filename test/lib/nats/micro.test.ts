@@ -59,6 +59,12 @@ const serve = (endpoints: Parameters<typeof serveApi>[1]['endpoints'], limits = 
 const ask = (verb: string, body: object, headers = {}) =>
   request<Record<string, unknown>>(nats.nc, `sms.api.greeting.${verb}`, body, { deadlineMs: 2_000, headers });
 
+async function all<T>(iterator: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const each of iterator) items.push(each);
+  return items;
+}
+
 async function refusal(asking: Promise<unknown>): Promise<{ status: string; body: ErrorBody }> {
   try {
     await asking;
@@ -133,11 +139,11 @@ describe('serveApi', () => {
     await api.start();
     await refusal(ask('say', {}));
     const client = new Svcm(nats.nc).client();
-    const [info] = await Array.fromAsync(await client.info('greeter'));
+    const [info] = await all(await client.info('greeter'));
     const [found] = info!.endpoints;
     assert.equal(found!.subject, 'sms.api.greeting.say');
     assert.deepEqual(JSON.parse(found!.metadata!.request_schema!), JSON.parse(JSON.stringify(Greeting)));
-    const [stats] = await Array.fromAsync(await client.stats('greeter'));
+    const [stats] = await all(await client.stats('greeter'));
     assert.equal((stats!.endpoints![0]!.data as { errors: number }).errors, 1);
   });
 
