@@ -96,11 +96,12 @@ async function run(
     registry,
     log,
   });
-  const parts: Part[] = [
-    servers,
-    health,
-    ...chosen.map((component) => late(component, () => component.start(servers.get()))),
-  ];
+  const working = part('components', async ({ run: runInside, defer }) => {
+    const parts = chosen.map((component) => component.start(servers.get()));
+    for (const each of parts) await runInside(each);
+    // Side by side: each waits for its own open pulls.
+    defer(() => Promise.all(parts.map((each) => each.stop())));
+  });
   const ready = part('ready', () => {
     const { nats, mongo } = servers.get();
     health.addChecks({
