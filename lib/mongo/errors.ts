@@ -51,10 +51,8 @@ export function isTransient(error: unknown): boolean {
   if (!(error instanceof MongoError)) return false;
   if (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError'))
     return true;
-  // A pool that was cleared while the server was away, or had no connection to give in time.
-  if (/^Mongo(PoolCleared|WaitQueueTimeout|TopologyClosed|NotConnected)/.test(error.name)) {
-    return error.name !== 'MongoTopologyClosedError';
-  }
+  // The pool had no connection to give in time.
+  if (error.name === 'MongoWaitQueueTimeoutError') return true;
   return (
     error instanceof MongoServerError && typeof error.code === 'number' && transientCodes.has(error.code)
   );

@@ -56,6 +56,8 @@ export interface RateLimiterOptions {
  * theirs beside it.
  */
 const settleMs = 3_000;
+/** After a failure Redis is asked again only so often: one that hangs costs each call its whole time-out. */
+const askAgainAfterMs = 1_000;
 const maxGapMs = 50;
 const defaultAheadMs = 250;
 
@@ -65,10 +67,11 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   let mode: 'shared' | 'local' = 'shared';
   let sharedAgainAt = Number.NEGATIVE_INFINITY;
   let quietUntil = Number.NEGATIVE_INFINITY;
+  let askAgainAt = Number.NEGATIVE_INFINITY;
 
   async function reserve(request: ReserveRequest): Promise<ReserveResult> {
     const limits = { maxAheadMs: request.maxAheadMs ?? defaultAheadMs, maxGapMs };
-    if (!view.isReady()) return reserveLocally(request, limits);
+    if (!reachable()) return reserveLocally(request, limits);
     // While the others settle: no more than this host's share, so ask at home first.
     const mine =
       mode === 'local' || now() < sharedAgainAt + settleMs ? askLocally(request, limits) : undefined;
@@ -81,6 +84,10 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
       toLocal(err);
       return reserveLocally(request, limits);
     }
+  }
+
+  function reachable(): boolean {
+    return view.isReady() && now() >= askAgainAt;
   }
 
   async function reserveShared({ buckets, cost }: ReserveRequest, limits: Limits): Promise<ReserveResult> {
@@ -142,7 +149,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   async function throttled(key: string): Promise<number> {
     // Remembered here too: Redis may go away while the carrier is still overloaded.
     const mine = local.throttled(key, now());
-    if (!view.isReady()) return mine;
+    if (!reachable()) return mine;
     try {
       return await runScript(view.redis, throttledScript, [`${keyPrefix}${key}:adapted`], []);
     } catch (err) {
@@ -152,6 +159,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   }
 
   function toLocal(err?: unknown): void {
+    if (err !== undefined) askAgainAt = now() + askAgainAfterMs;
     if (mode === 'local') return;
     mode = 'local';
     // What the hosts have reserved ahead in Redis is still to be sent; only after it the shares add up to the rate.

@@ -175,6 +175,21 @@ describe('rateLimiter', () => {
     assertWithin(local, rate, cost * 2, 1);
   });
 
+  it('Redis is frozen: one call waits for its time-out, the others do not', async () => {
+    const limit = limiter();
+    await limit.reserve({ buckets: account(1_000), cost: 1 });
+    await servers.kill('redis', 'SIGSTOP');
+    const startedAt = performance.now();
+    for (let i = 0; i < 20; i++) await limit.reserve({ buckets: account(1_000), cost: 1 });
+    await servers.kill('redis', 'SIGCONT');
+    assert.ok(performance.now() - startedAt < 1_000, 'each of them waited');
+    assert.equal(limit.mode(), 'local');
+    while (limit.mode() === 'local') {
+      await limit.reserve({ buckets: account(1_000), cost: 1 });
+      await sleep(10);
+    }
+  });
+
   it('a Redis that never was: this host’s share, after a short silence', async () => {
     const nowhere = connectRedis({ addr: '127.0.0.1:1', name: 'test', log });
     const limit = limiter(nowhere, () => 4);
