@@ -4,6 +4,8 @@ import Type, { type Static } from 'typebox';
 export const serverConfig = Type.Object({
   NATS_URL: Type.String({
     default: 'nats://127.0.0.1:4222',
+    // May carry a login: nats://user:password@host
+    secret: true,
     expected: 'one or more NATS addresses, separated by commas',
     pattern: '^[^\\s]+(\\s*,\\s*[^\\s]+)*$',
     description: 'The NATS servers; JetStream has to be enabled',

@@ -12,10 +12,11 @@ import type { Logger } from 'pino';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { deadlineIn, withTimeout } from '../lifecycle/deadline.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import { parseNatsUrl, withoutLogin } from './address.ts';
 import { refuseOldServer } from './server-floor.ts';
 
 export interface NatsOptions {
-  /** One or more addresses, separated by commas: `nats://127.0.0.1:4222`. */
+  /** One or more addresses, separated by commas: `nats://127.0.0.1:4222`, `tls://user:password@host`. */
   url: string;
   /** Shown by `nats server report connections`: the service and the host. */
   name: string;
@@ -101,16 +102,15 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A URL may carry a password. */
-function withoutLogin(url: string): string {
-  return url.replace(/\/\/[^@/,]*@/g, '//***@');
-}
-
 function clientOptions(options: NatsOptions): ConnectionOptions {
-  const { credsFile, user, password, token, inboxPrefix, tlsCaFile, tlsCertFile, tlsKeyFile } = options;
-  const tls = tlsCaFile || tlsCertFile || tlsKeyFile;
+  const { credsFile, inboxPrefix, tlsCaFile, tlsCertFile, tlsKeyFile } = options;
+  const address = parseNatsUrl(options.url);
+  const user = options.user ?? address.user;
+  const password = options.password ?? address.password;
+  const token = options.token ?? address.token;
+  const tls = address.tls || tlsCaFile || tlsCertFile || tlsKeyFile;
   return {
-    servers: options.url.split(',').map((each) => each.trim()),
+    servers: address.servers,
     name: options.name,
     timeout: 5_000,
     maxReconnectAttempts: -1,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { nanos } from '@nats-io/transport-node';
 import { pino } from 'pino';
+import { parseNatsUrl } from '../../../lib/nats/address.ts';
 import { ConfigMismatchError, differences } from '../../../lib/nats/config-difference.ts';
 import { connectNats, type Nats } from '../../../lib/nats/connect.ts';
 import { refuseOldServer } from '../../../lib/nats/server-floor.ts';
@@ -130,6 +131,27 @@ describe('differences', () => {
     };
     assert.deepEqual(differences(has, wanted, { max_age: 0 }), []);
     assert.deepEqual(differences({ ...has, metadata: {} }, wanted, {}).length, 1);
+  });
+});
+
+describe('parseNatsUrl', () => {
+  it('reads the login and the scheme, which the client drops', () => {
+    assert.deepEqual(parseNatsUrl('nats://127.0.0.1:4222'), { servers: ['127.0.0.1:4222'], tls: false });
+    assert.deepEqual(parseNatsUrl('tls://me:p%40ss@a:1, b:2'), {
+      servers: ['a:1', 'b:2'],
+      tls: true,
+      user: 'me',
+      password: 'p@ss',
+    });
+    assert.deepEqual(parseNatsUrl('nats://t0ken@[::1]:4222'), {
+      servers: ['[::1]:4222'],
+      tls: false,
+      token: 't0ken',
+    });
+    assert.throws(
+      () => parseNatsUrl('nats://me:secret@'),
+      /NATS address nats:\/\/\*\*\*@: the host is missing/,
+    );
   });
 });
 
