@@ -1,4 +1,5 @@
 import { SmppDecodeError } from './errors.ts';
+import { readLatin1 } from './latin1.ts';
 import { headerLength, readUint32 } from './pdu.ts';
 import { decodeTlvs, type Tlvs } from './tlv.ts';
 
@@ -131,10 +132,10 @@ export function deliverSmOf(view: MessageView): DeliverSm {
     command: 'deliver_sm',
     sourceTon: view.sourceTon,
     sourceNpi: view.sourceNpi,
-    source: bytes.toString('latin1', view.sourceStart, view.sourceEnd),
+    source: readLatin1(bytes, view.sourceStart, view.sourceEnd),
     destinationTon: view.destinationTon,
     destinationNpi: view.destinationNpi,
-    destination: bytes.toString('latin1', view.destinationStart, view.destinationEnd),
+    destination: readLatin1(bytes, view.destinationStart, view.destinationEnd),
     esmClass: view.esmClass,
     protocolId: view.protocolId,
     dataCoding: view.dataCoding,
@@ -150,5 +151,5 @@ export function readAnswerId(bytes: Buffer, start: number, end: number): string 
   const from = start + headerLength;
   let nul = from;
   while (nul < end && bytes[nul] !== 0) nul++;
-  return nul === from ? '' : bytes.toString('latin1', from, nul);
+  return readLatin1(bytes, from, nul);
 }

@@ -75,6 +75,7 @@ export class SmppSession<T> {
   /** Throws SmppEncodeError for credentials that SMPP has no room for. */
   start(): void {
     if (this.#running) return;
+    if (this.#link !== undefined) throw new Error('the session is still stopping: wait for stop() first');
     encodeBind(this.#settings, 1);
     this.#running = true;
     this.#stopped = undefined;

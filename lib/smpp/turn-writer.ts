@@ -55,7 +55,8 @@ export class TurnWriter {
 
   flush(): void {
     this.#scheduled = false;
-    if (this.#waitingFor !== 0 || this.length === 0 || this.#socket.destroyed) return;
+    if (this.#waitingFor !== 0 || this.length === 0 || this.#socket.destroyed || this.#socket.writableEnded)
+      return;
     this.#beforeWrite();
     if (this.length === 0) {
       this.#afterWrite();

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readLatin1 } from '../../lib/smpp/latin1.ts';
 import type { MessageView } from '../../lib/smpp/read-message.ts';
 import { type BindRequest, ServerSession } from '../../lib/smpp/server-session.ts';
 import { type Behaviour, type BehaviourChange, changed } from './behaviour.ts';
@@ -72,7 +73,7 @@ export class Smsc {
   #view: MessageView | undefined;
   readonly #destinationText = (): string => {
     const { bytes, destinationStart, destinationEnd } = this.#view!;
-    return bytes.toString('latin1', destinationStart, destinationEnd);
+    return readLatin1(bytes, destinationStart, destinationEnd);
   };
 
   constructor(settings: SmscSettings) {
@@ -249,8 +250,8 @@ export class Smsc {
     if (share < 1 && random() >= share) return;
     const { bytes } = view;
     const job: ReceiptJob = {
-      source: bytes.toString('latin1', view.sourceStart, view.sourceEnd),
-      destination: bytes.toString('latin1', view.destinationStart, view.destinationEnd),
+      source: readLatin1(bytes, view.sourceStart, view.sourceEnd),
+      destination: readLatin1(bytes, view.destinationStart, view.destinationEnd),
       messageId: receiptedId(number, this.#ids, ids),
       state: verdict.receiptState,
       submittedAtMs: nowMs,
