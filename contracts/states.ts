@@ -57,6 +57,7 @@ export type PhaseEvent = (typeof PHASE_EVENTS)[number];
 export const BATCH_EVENTS = [
   'Create',
   'Schedule',
+  'Unschedule',
   'InitialExecute',
   'Succeed',
   'Expire',

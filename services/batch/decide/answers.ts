@@ -4,7 +4,7 @@ import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import type { Decision } from './decision.ts';
 import { endFinished, goOn } from './phases.ts';
 import { settle, stop } from './stopping.ts';
-import type { Turn } from './turn.ts';
+import { setReason, type Turn } from './turn.ts';
 
 type Answer = StepDone | StepFailed | StepYielded;
 
@@ -74,6 +74,11 @@ export function stepYielded(turn: Turn, answer: StepYielded): void {
   takeBack(turn, answer.task);
   doc.work!.yielded.push(answer.task);
   if (doc.stopping) {
+    // It would go on by itself, into what everyone would meet.
+    if (answer.stop && doc.stopping.to === 'Paused' && doc.stopping.resumeAfter) {
+      doc.stopping = { to: 'Paused', at: doc.stopping.at, reason: answer.stop };
+      setReason(turn, answer.stop);
+    }
     settle(turn);
     return;
   }

@@ -2,7 +2,7 @@ import { isFinal, stateName } from '../../../contracts/states.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import { passed } from './answers.ts';
 import { type Decision, type Facts, rejected } from './decision.ts';
-import { finish, goOn, startChain } from './phases.ts';
+import { finish, goOn, nextStep, startChain } from './phases.ts';
 import { resume as resumePhase, retryPhase, settle, stop } from './stopping.ts';
 import { setReason, type Turn, transition } from './turn.ts';
 
@@ -27,12 +27,29 @@ export function startOrSchedule(turn: Turn, facts: Facts): Decision | undefined 
       { field: 'notAfter', value: notAfter, expected: 'a time that lies ahead' },
     ]);
   }
+  if (nextStep(doc, 0) === undefined) {
+    return rejected('invalid', 'No step is left to run.', [
+      {
+        field: 'steps',
+        value: doc.steps.map(({ type }) => type),
+        expected: 'a step that is not passed over',
+      },
+    ]);
+  }
   if (doc.state.status === 'Pending' && scheduleTime !== undefined && Date.parse(scheduleTime) > at) {
     transition(turn, 'Schedule', { phase: null, status: 'Scheduled' });
     return undefined;
   }
   startChain(turn);
   return undefined;
+}
+
+/** scheduleTime has come. What stands in the way is told once, and the batch waits for its user. */
+export function startDue(turn: Turn, facts: Facts): void {
+  const refusal = startOrSchedule(turn, facts);
+  if (refusal?.kind !== 'rejected') return;
+  setReason(turn, refusal.error);
+  transition(turn, 'Unschedule', { phase: null, status: 'Pending' });
 }
 
 export function start(turn: Turn, facts: Facts): Decision | undefined {

@@ -1,6 +1,6 @@
-import { addCounts, noOutcomes, noReceipts, openOf } from '../../../contracts/outcomes.ts';
+import { addCounts, noOutcomes, noReceipts, openOf, totalOf } from '../../../contracts/outcomes.ts';
 import type { StepTask } from '../../../contracts/steps.ts';
-import type { BatchDocument, StepPlan } from '../../../lib/store/batch-document.ts';
+import type { BatchDocument, Reason, StepPlan } from '../../../lib/store/batch-document.ts';
 import { emit, setReason, type Turn, transition } from './turn.ts';
 
 /** Tasks of one batch that are out at once, unless `maxConcurrency` says otherwise: large ones share with small ones. */
@@ -14,16 +14,17 @@ const COUNTING_STEP = 'statistics';
 
 const plan = (doc: BatchDocument): StepPlan => doc.steps[doc.stepIndex]!;
 
+/** Whether a step is passed over. After a delivery never the count: on it the end is decided. */
 export function skips(doc: BatchDocument, step: StepPlan): boolean {
   const condition = step.skipIf;
-  if (!condition) return false;
+  if (!condition || (step.type === COUNTING_STEP && doc.deliveryBegan)) return false;
   if (condition.field === 'dryRun') return (doc.dryRun ?? false) === condition.equals;
   if (condition.field === 'tags') return (doc.definition.tags ?? []).includes(String(condition.equals));
   return doc.definition[condition.field] === condition.equals;
 }
 
 /** Index of the next step that is not passed over, or undefined at the end of the chain. */
-function nextStep(doc: BatchDocument, from: number): number | undefined {
+export function nextStep(doc: BatchDocument, from: number): number | undefined {
   for (let index = from; index < doc.steps.length; index++) {
     if (!skips(doc, doc.steps[index]!)) return index;
   }
@@ -56,9 +57,22 @@ function execute(turn: Turn): void {
 
 /** Hands out what may be out, and completes the phase when nothing is left. */
 export function goOn(turn: Turn): void {
-  dispatch(turn);
   const work = turn.doc.work!;
+  if (CHUNKED_STEPS.has(work.step) && !turn.doc.size) {
+    failUnsized(turn, work.step);
+    return;
+  }
+  dispatch(turn);
   if (work.out.length === 0 && work.yielded.length === 0 && work.next === work.count) complete(turn);
+}
+
+/** Without a partition there are no tasks: the phase would be over, and the batch succeed with nothing sent. */
+function failUnsized(turn: Turn, step: string): void {
+  setReason(turn, {
+    code: 'not-partitioned',
+    message: `${step} has no recipients: the batch was not partitioned.`,
+  });
+  transition(turn, 'Fail', { phase: step, status: 'Failed' });
 }
 
 export function dispatch(turn: Turn): void {
@@ -98,13 +112,9 @@ function taskMessage(doc: BatchDocument, n: number, requestId: string | undefine
 
 function complete(turn: Turn): void {
   const { doc } = turn;
-  const open =
-    doc.counted && doc.work!.step === COUNTING_STEP && doc.deliveryBegan ? openOf(doc.counted.counts) : 0;
-  if (open > 0) {
-    setReason(turn, {
-      code: 'not-final',
-      message: `The count found ${open} recipients that have no final outcome.`,
-    });
+  const doubt = doc.work!.step === COUNTING_STEP && doc.deliveryBegan ? doubtOf(doc) : undefined;
+  if (doubt) {
+    setReason(turn, doubt);
     doc.work!.next = 0;
     transition(turn, 'Fail', { phase: COUNTING_STEP, status: 'Failed' });
     return;
@@ -117,6 +127,18 @@ function complete(turn: Turn): void {
   doc.stepIndex = next;
   transition(turn, 'Complete', { phase: plan(doc).type, status: 'Ready' });
   execute(turn);
+}
+
+/** Why a batch that was delivered cannot succeed yet, by its count: never by a running counter. */
+function doubtOf({ counted, size }: BatchDocument): Reason | undefined {
+  const total = size?.total ?? 0;
+  const covered = counted ? totalOf(counted.counts) : 0;
+  if (!counted || covered !== total) {
+    return { code: 'not-accounted', message: `The count covers ${covered} of ${total} recipients.` };
+  }
+  const open = openOf(counted.counts);
+  if (open === 0) return undefined;
+  return { code: 'not-final', message: `The count found ${open} recipients that have no final outcome.` };
 }
 
 /** The batch will not succeed: what is there is counted a last time, then it is final. */
@@ -176,6 +198,5 @@ export function countsOf(doc: BatchDocument) {
   const counts = noOutcomes();
   const known = doc.totals.delivery?.counts ?? doc.totals.preparation?.counts;
   const sum = known ? addCounts(counts, known) : counts;
-  const covered = Object.values(sum).reduce((total, n) => total + n, 0);
-  return { ...sum, pending: sum.pending + Math.max(0, (doc.size?.total ?? 0) - covered) };
+  return { ...sum, pending: sum.pending + Math.max(0, (doc.size?.total ?? 0) - totalOf(sum)) };
 }

@@ -1,7 +1,7 @@
 import type { CommandBody } from '../../../contracts/commands.ts';
 import { isBuiltInStep, isFinal } from '../../../contracts/states.ts';
 import type { Decision, Facts } from './decision.ts';
-import { expire, startOrSchedule } from './lifecycle.ts';
+import { expire, startDue } from './lifecycle.ts';
 import { finish, recount, republish } from './phases.ts';
 import { settle, stop } from './stopping.ts';
 import type { Turn } from './turn.ts';
@@ -28,7 +28,9 @@ export function reconcile(turn: Turn, body: CommandBody<'reconcile'>, facts: Fac
   }
   if (doc.state.phase === null && doc.state.status === 'Scheduled') {
     const due = doc.definition.scheduleTime;
-    return due !== undefined && at < Date.parse(due) ? { kind: 'unchanged' } : startOrSchedule(turn, facts);
+    if (due !== undefined && at < Date.parse(due)) return { kind: 'unchanged' };
+    startDue(turn, facts);
+    return undefined;
   }
   const deadline = progressDeadline(doc);
   if (deadline !== undefined && at >= deadline) {

@@ -1,4 +1,4 @@
-import { isFinal } from '../../../contracts/states.ts';
+import { isBuiltInStep, isFinal } from '../../../contracts/states.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 
 /** A failed phase that nobody retries makes the batch Failed after this long. */
@@ -22,10 +22,16 @@ export function wakeAt(doc: BatchDocument): number | undefined {
   if (isFinal(doc.state) || doc.deletedAt !== undefined) return undefined;
   const moments = [progressDeadline(doc)];
   const { notAfter, scheduleTime } = doc.definition;
-  if (notAfter !== undefined && !doc.finish && doc.stopping?.to !== 'Aborted')
+  // A clock that has rung and leads nowhere would ring at every sweep.
+  if (
+    notAfter !== undefined &&
+    !doc.finish &&
+    doc.stopping?.to !== 'Aborted' &&
+    doc.stopping?.to !== 'Expired'
+  )
     moments.push(Date.parse(notAfter));
   if (doc.state.status === 'Scheduled' && scheduleTime !== undefined) moments.push(Date.parse(scheduleTime));
-  if (doc.stopping) moments.push(doc.stopping.at + YIELD_DEADLINE_MS);
+  if (doc.stopping && !isBuiltInStep(doc.work?.step ?? '')) moments.push(doc.stopping.at + YIELD_DEADLINE_MS);
   if (doc.state.phase !== null && doc.state.status === 'Failed')
     moments.push(doc.stateSince + FAILED_PHASE_DEADLINE_MS);
   const known = moments.filter((moment) => moment !== undefined);

@@ -35,6 +35,12 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     when: 'start with a scheduleTime ahead',
   },
   {
+    event: 'Unschedule',
+    from: whole('Scheduled'),
+    to: whole('Pending'),
+    when: 'scheduleTime has come, but the configuration does not hold',
+  },
+  {
     event: 'InitialExecute',
     from: whole('Pending', 'Scheduled'),
     to: [{ phase: 'first', status: 'Ready' }],
