@@ -3,7 +3,6 @@ import { isFinal } from '../../../contracts/states.ts';
 import type { StepResult } from '../../../contracts/steps.ts';
 import { insertNew } from '../../../lib/store/insert-new.ts';
 import type { PartitionDocument } from '../../../lib/store/partition-document.ts';
-import type { TableDocument } from '../../../lib/store/table-documents.ts';
 import { chunkOfPlace, place } from '../../../lib/store/task-document.ts';
 import { sourceChunkAt } from '../../../lib/tables/partition-layout.ts';
 import { partitionOf } from '../partition-of.ts';
@@ -44,8 +43,6 @@ export async function childChunks(
     total: (task.soFar as StepResult | undefined)?.total ?? 0,
     createdAt: Date.now(),
   };
-  // Chunks that no manifest names would be taken for leftovers while this is under way.
-  await insertNew(store.tables, [manifestOf(child)]);
 
   for (let at = chunkOfPlace(task.cursor); at < from.chunks; at += CHUNKS_A_GROUP) {
     const to = Math.min(from.chunks, at + CHUNKS_A_GROUP);
@@ -68,39 +65,6 @@ export async function childChunks(
     if (stopped) return { stopped };
   }
   return child;
-}
-
-function manifestOf({
-  table,
-  generation,
-  bucketBits,
-  columns,
-  imports,
-  chunks,
-  createdAt,
-}: PartitionDocument): TableDocument {
-  const entry = {
-    sha256: '',
-    reading: '',
-    source: 'parent batch',
-    at: createdAt,
-    rows: 0,
-    badLines: 0,
-    invalidNumbers: 0,
-  };
-  return {
-    _id: table,
-    ownedBy: table,
-    version: 1,
-    generation,
-    bucketBits,
-    columns,
-    rows: 0,
-    chunks,
-    imports: imports.map((each) => ({ ...entry, ...each, rowsByBucket: [] })),
-    createdAt,
-    updatedAt: createdAt,
-  };
 }
 
 /** What is stored counts: between two tries a receipt may have moved a recipient in or out of the filter. */

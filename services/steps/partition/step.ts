@@ -3,8 +3,10 @@ import { MAX_ROW_BYTES } from '../../../contracts/tables.ts';
 import { isDuplicateKey } from '../../../lib/mongo/errors.ts';
 import type { PartitionDocument } from '../../../lib/store/partition-document.ts';
 import { type FrozenTable, freeze, frozen } from '../../../lib/tables/freeze.ts';
+import { replaceIfOutgrown } from '../../../lib/tables/replace-table.ts';
 import { givenRows } from '../../../lib/tables/sources/given-rows.ts';
 import { type Step, type StepContext, StepFailure, type StepOutcome } from '../step.ts';
+import { watched } from '../watched.ts';
 import { childChunks } from './child-chunks.ts';
 import { foreignRows } from './foreign-rows.ts';
 import { privateTable } from './private-table.ts';
@@ -60,10 +62,12 @@ async function layoutOf(
     }
     case 'named': {
       if (await store.tables.findOne({ _id: source.name }, { projection: { _id: 1 } })) {
-        return freeze(store, source.name);
+        const { name } = source;
+        const placed = await watched(context, (signal) => replaceIfOutgrown(store, name, signal));
+        return 'stopped' in placed ? placed : freeze(store, name);
       }
-      const rows = await foreignRows(store, source.name, batch.definition);
-      const table = await privateTable(context, life, () => rows, batch.definition);
+      const rows = () => foreignRows(store, source.name, batch.definition);
+      const table = await privateTable(context, life, rows, batch.definition);
       return 'stopped' in table ? table : frozen(table);
     }
   }
