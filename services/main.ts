@@ -1,7 +1,9 @@
 import { runProcess } from '../lib/service/run-process.ts';
 import { batch } from './batch/main.ts';
 import { receipts } from './receipts/main.ts';
+import { stats } from './stats/main.ts';
 import { steps } from './steps/main.ts';
+import { tables } from './tables/main.ts';
 
 /** `smsbatch` runs every component in this process; `smsbatch batch steps` only those. */
-await runProcess([batch, receipts, steps], process.argv.slice(2), process.env);
+await runProcess([tables, batch, receipts, stats, steps], process.argv.slice(2), process.env);
