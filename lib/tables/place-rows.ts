@@ -52,7 +52,7 @@ export async function placeRows(store: ImportStore, options: PlaceRows): Promise
     if (at && (!run.committing || error instanceof RefusedError)) {
       await discardChunks(store, at.table, at.generation, at.importId).catch(() => {});
     }
-    await status.failed(told(error, importId)).catch(() => {});
+    await status.failed(told(error, importId, options.signal)).catch(() => {});
     throw error;
   }
 }
@@ -216,8 +216,9 @@ function noRows(label: string, findings: RowFindings): RefusedError {
   );
 }
 
-function told(error: unknown, importId: string): ErrorBody {
+function told(error: unknown, importId: string, signal: AbortSignal | undefined): ErrorBody {
   if (error instanceof RefusedError) return error.body;
+  if (signal?.aborted) return errorBody('unavailable', 'The service stopped while it ran; import it again.');
   if (isTransient(error)) return errorBody('unavailable', 'MongoDB did not answer; import it again later.');
   return errorBody('internal', `A fault of ours; it is in the log under import ${importId}.`);
 }
