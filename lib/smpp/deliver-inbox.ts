@@ -7,6 +7,7 @@ import type { SessionCounters } from './session-options.ts';
 import { queueIdAnswer } from './short-pdus.ts';
 import type { TurnWriter } from './turn-writer.ts';
 
+const bindStatusInvalid = 0x04;
 const permanentApplicationError = 0x65;
 
 export type OnDeliver = (deliver: DeliverSm, respond: (commandStatus: number) => void) => void;
@@ -49,6 +50,12 @@ export class DeliverInbox {
       return;
     }
     this.#handOver(deliver, commandIds.deliver_sm_resp, sequence);
+  }
+
+  /** Before the bind is answered nothing is expected. */
+  refuseUnbound(bytes: Buffer, start: number): void {
+    const sequence = readUint32(bytes, start + 12);
+    queueIdAnswer(this.#writer, commandIds.deliver_sm_resp, bindStatusInvalid, sequence, '');
   }
 
   dataSm(pdu: Pdu<'data_sm'>): void {

@@ -1,34 +1,23 @@
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { encodeBind } from './bind-request.ts';
 import { type AnyPdu, decodePdu } from './codec.ts';
 import { DeliverInbox } from './deliver-inbox.ts';
-import { SmppDecodeError } from './errors.ts';
 import { FrameReader } from './frames.ts';
+import type { LinkEvents } from './link-events.ts';
 import { Liveness } from './liveness.ts';
-import { commandIds, isResponse, readUint32 } from './pdu.ts';
+import { openSocket } from './open-socket.ts';
+import { commandIds, readUint32 } from './pdu.ts';
+import { refuseUnexpected, refuseUnreadable } from './refuse-pdu.ts';
 import type { CloseReason, SessionCounters, SessionHandlers, SessionSettings } from './session-options.ts';
-import { queueBare, queueIdAnswer } from './short-pdus.ts';
+import { queueBare } from './short-pdus.ts';
 import { SubmitLane } from './submit-lane.ts';
 import type { OutboundMessage } from './submit-sm.ts';
 import { TurnWriter } from './turn-writer.ts';
 
 type Phase = 'connecting' | 'binding' | 'bound' | 'draining' | 'unbinding' | 'closed';
 
-export interface LinkEvents {
-  onBound(peerSystemId: string): void;
-  onBindRefused(commandStatus: number): void;
-  onPeerUnbound(): void;
-  /** Once, after every message that was out has been reported. */
-  onClosed(reason: CloseReason, detail: string): void;
-}
-
-const statuses = {
-  invalidLength: 0x02,
-  invalidCommand: 0x03,
-  invalidBindStatus: 0x04,
-  unknown: 0xff,
-} as const;
+const commandLengthInvalid = 0x02;
+const unknownError = 0xff;
 
 /** One connection of an ESME to an SMSC, from connect to close; never used again after that. */
 export class Link<T> {
@@ -63,9 +52,7 @@ export class Link<T> {
     this.#lane = new SubmitLane(settings.window, handlers, counters);
     this.#liveness = new Liveness(settings.enquireLinkIntervalMs, settings.enquireLinkTimeoutMs, nowMs);
     this.#deadlineMs = nowMs + settings.connectTimeoutMs;
-    const { host, port, tls } = settings;
-    this.#socket = tls === undefined ? connect({ host, port }) : connectTls({ ...tls, host, port });
-    this.#socket.setNoDelay(true).setKeepAlive(true, 30_000);
+    this.#socket = openSocket(settings, () => this.#bind());
     this.#writer = new TurnWriter(
       this.#socket,
       () => this.#lane.release(this.#writer),
@@ -83,7 +70,6 @@ export class Link<T> {
       onFrame: (bytes, start, end) => this.#onFrame(bytes, start, end),
       onHostileLength: (length) => this.#onHostileLength(length),
     });
-    this.#socket.once(tls === undefined ? 'connect' : 'secureConnect', () => this.#bind());
     this.#socket.on('data', (chunk: Buffer) => {
       this.#frames.push(chunk);
       this.#signalRoom();
@@ -201,14 +187,11 @@ export class Link<T> {
     if (commandId === commandIds.submit_sm_resp || commandId === commandIds.generic_nack) {
       if (this.#lane.answer(bytes, start, end, commandId)) this.#unbindIfDrained();
       else if (this.#phase === 'binding' && commandId === commandIds.generic_nack) {
-        this.#onBindAnswer(readUint32(bytes, start + 8) || statuses.unknown, '');
+        this.#onBindAnswer(readUint32(bytes, start + 8) || unknownError, '');
       } else this.#counters.strayAnswers += 1;
     } else if (commandId === commandIds.deliver_sm) {
-      if (this.#phase !== 'binding') this.#inbox.deliverSm(bytes, start, end);
-      else {
-        const sequence = readUint32(bytes, start + 12);
-        queueIdAnswer(this.#writer, commandIds.deliver_sm_resp, statuses.invalidBindStatus, sequence, '');
-      }
+      if (this.#phase === 'binding') this.#inbox.refuseUnbound(bytes, start);
+      else this.#inbox.deliverSm(bytes, start, end);
     } else this.#onOther(bytes, start, end, commandId);
   }
 
@@ -218,8 +201,7 @@ export class Link<T> {
     try {
       pdu = decodePdu(bytes.subarray(start, end));
     } catch (error) {
-      if (!(error instanceof SmppDecodeError)) throw error;
-      this.#onUnreadable(error, commandId, sequence);
+      refuseUnreadable(this.#writer, this.#counters, error, commandId, sequence);
       return;
     }
     switch (pdu.command) {
@@ -241,26 +223,15 @@ export class Link<T> {
         this.#handlers.onAlert?.(pdu); // it has no answer
         return;
       case 'unbind':
-        this.#onPeerUnbind(sequence);
+        this.#leave('peerUnbound', 'the peer unbound', commandIds.unbind_resp, 0, sequence);
+        this.#events.onPeerUnbound();
         return;
       case 'unbind_resp':
         if (this.#phase === 'unbinding') this.close('stopped', 'unbound');
         return;
       default:
-        // Requests that only an SMSC takes, outbind on a connection that is ours, and answers to what we never ask.
-        if (isResponse(commandId)) this.#counters.strayAnswers += 1;
-        else {
-          this.#counters.unknownCommands += 1;
-          queueBare(this.#writer, commandIds.generic_nack, statuses.invalidCommand, sequence);
-        }
+        refuseUnexpected(this.#writer, this.#counters, commandId, sequence);
     }
-  }
-
-  #onUnreadable(error: SmppDecodeError, commandId: number, sequence: number): void {
-    if (error.commandStatus === statuses.invalidCommand) this.#counters.unknownCommands += 1;
-    else this.#counters.malformed += 1;
-    if (isResponse(commandId)) return;
-    queueBare(this.#writer, commandIds.generic_nack, error.commandStatus, sequence);
   }
 
   #onBindAnswer(commandStatus: number, peerSystemId: string): void {
@@ -274,24 +245,26 @@ export class Link<T> {
     this.#lane.roomGrew = true;
   }
 
-  #onPeerUnbind(sequence: number): void {
+  /** The last word to a peer that unbound or cannot be followed; it closes the connection, or the deadline does. */
+  #leave(
+    reason: CloseReason,
+    detail: string,
+    commandId: number,
+    commandStatus: number,
+    sequence: number,
+  ): void {
     this.#startUnbinding();
-    this.#note('peerUnbound', 'the peer unbound');
+    this.#note(reason, detail);
     this.#lane.takeBackAll(this.#writer, 'disconnected');
-    queueBare(this.#writer, commandIds.unbind_resp, 0, sequence);
+    queueBare(this.#writer, commandId, commandStatus, sequence);
     this.#writer.flush();
     this.#socket.end();
-    this.#events.onPeerUnbound();
   }
 
-  #onHostileLength(commandLength: number): void {
-    this.#startUnbinding();
+  #onHostileLength(length: number): void {
     this.#counters.malformed += 1;
-    this.#note('hostileStream', `a PDU of ${commandLength} bytes was announced`);
-    this.#lane.takeBackAll(this.#writer, 'disconnected');
-    queueBare(this.#writer, commandIds.generic_nack, statuses.invalidLength, 0);
-    this.#writer.flush();
-    this.#socket.destroySoon();
+    const detail = `a PDU of ${length} bytes was announced`;
+    this.#leave('hostileStream', detail, commandIds.generic_nack, commandLengthInvalid, 0);
   }
 
   #afterWrite(): void {

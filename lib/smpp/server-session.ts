@@ -5,7 +5,6 @@ import { FrameReader } from './frames.ts';
 import {
   type CommandName,
   commandIds,
-  commandNames,
   defaultMaxPduBytes,
   isResponse,
   readUint32,
@@ -296,9 +295,4 @@ export class ServerSession<D> {
     }
     this.#handlers.onClosed?.();
   }
-}
-
-/** For messages about a PDU that is not read: its name, or its number. */
-export function commandLabel(commandId: number): string {
-  return commandNames.get(commandId) ?? `0x${commandId.toString(16).padStart(8, '0')}`;
 }

@@ -3,20 +3,20 @@ declare module 'smpp' {
   import type { EventEmitter } from 'node:events';
   import type { Server as NetServer, Socket } from 'node:net';
 
-  export class PDU {
+  class Pdu {
     constructor(command: string | Buffer, options?: Record<string, unknown>);
     command: string;
     command_id: number;
     command_status: number;
     sequence_number: number;
     toBuffer(): Buffer;
-    response(options?: Record<string, unknown>): PDU;
+    response(options?: Record<string, unknown>): Pdu;
     [field: string]: unknown;
   }
-  type Send = (options: Record<string, unknown>, onResponse?: (pdu: PDU) => void) => boolean;
-  export class Session extends EventEmitter {
+  type Send = (options: Record<string, unknown>, onResponse?: (pdu: Pdu) => void) => boolean;
+  class ClientSession extends EventEmitter {
     socket: Socket;
-    send(pdu: PDU, onResponse?: (pdu: PDU) => void): boolean;
+    send(pdu: Pdu, onResponse?: (pdu: Pdu) => void): boolean;
     close(callback?: () => void): void;
     destroy(callback?: () => void): void;
     submit_sm: Send;
@@ -29,8 +29,8 @@ declare module 'smpp' {
     bind_transmitter: Send;
     bind_receiver: Send;
   }
-  export class Server extends EventEmitter {
-    sessions: Session[];
+  class SmppServer extends EventEmitter {
+    sessions: ClientSession[];
     listen(port: number, host: string, callback?: () => void): this;
     close(callback?: () => void): this;
     address(): ReturnType<NetServer['address']>;
@@ -40,11 +40,19 @@ declare module 'smpp' {
     decode(this: unknown, value: unknown, flag?: unknown): unknown;
   }
   const smpp: {
-    PDU: typeof PDU;
-    createServer(listener: (session: Session) => void): Server;
-    connect(options: { host: string; port: number }, listener?: () => void): Session;
+    PDU: typeof Pdu;
+    createServer(listener: (session: ClientSession) => void): SmppServer;
+    connect(options: { host: string; port: number }, listener?: () => void): ClientSession;
     filters: Record<string, Filter>;
     errors: Record<string, number>;
   };
+  namespace smpp {
+    type PDU = Pdu;
+    type Session = ClientSession;
+    type Server = SmppServer;
+  }
+  export type PDU = Pdu;
+  export type Session = ClientSession;
+  export type Server = SmppServer;
   export default smpp;
 }

@@ -660,7 +660,9 @@ describe('stopping', () => {
     await client.session.stop();
     client.session.start();
     await client.session.whenBound(5000);
-    await client.session.stop();
+    const stopping = client.session.stop();
+    assert.throws(() => client.session.start(), /wait for stop/);
+    await stopping;
     assert.equal(peer.received('bind_transceiver').length, 2);
   });
 });
