@@ -29,7 +29,7 @@ const SWEEP_EVERY_MS = 15 * 60_000;
 export function startTables({ nats, store, config, registry, log, version }: TablesDeps): Part {
   return part('tables', async ({ run, defer, signal }) => {
     await ensureIndexes(store.db, TABLE_INDEXES);
-    await ensureUploads(nats.js, config.NATS_REPLICAS);
+    await ensureUploads(nats, config.NATS_REPLICAS);
     const imports = runningImports({ store, log, registry, signal });
     defer(() => imports.stop());
     await run(

@@ -26,7 +26,7 @@ export async function openSource(
     case 'file':
       return fileSource(await localFile(source.path, importDirs), request);
     case 'object':
-      return fileSource(await uploadedObject(nats.js, nats.jsm, source.name), request);
+      return fileSource(await uploadedObject(nats, source.name), request);
     case 'collection': {
       const { collection, fields } = source;
       const phoneField = source.phoneField ?? request.phoneColumn;

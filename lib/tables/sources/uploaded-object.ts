@@ -2,21 +2,34 @@ import { createHash } from 'node:crypto';
 import {
   AckPolicy,
   DeliverPolicy,
+  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
   StorageType,
 } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import { UPLOADS_STORE } from '../../../contracts/subjects.ts';
+import type { Nats } from '../../nats/connect.ts';
+import { retryUnavailable } from '../../nats/unavailable.ts';
 import { refuseSource } from './refuse-source.ts';
 import type { Octets } from './text-octets.ts';
 
-/** Opens the object store that files are uploaded to; made if it is not there. */
-export async function ensureUploads(js: JetStreamClient, replicas = 1): Promise<void> {
-  await new Objm(js).create(UPLOADS_STORE, {
-    description: 'Recipient files: nats object put SMS_UPLOADS people.csv',
-    storage: StorageType.File,
-    replicas,
+const STREAM = `OBJ_${UPLOADS_STORE}`;
+const STREAM_NOT_FOUND = 10059;
+
+/** Makes the object store that files are uploaded to. One that is there stays as its owner made it. */
+export async function ensureUploads({ js, jsm }: Pick<Nats, 'js' | 'jsm'>, replicas: number): Promise<void> {
+  await retryUnavailable(`object store ${UPLOADS_STORE}`, async () => {
+    try {
+      await jsm.streams.info(STREAM);
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+      await new Objm(js).create(UPLOADS_STORE, {
+        description: 'Recipient files: nats object put SMS_UPLOADS people.csv',
+        storage: StorageType.File,
+        replicas,
+      });
+    }
   });
 }
 
@@ -25,11 +38,7 @@ export async function ensureUploads(js: JetStreamClient, replicas = 1): Promise<
  * when its reader is slower than the network.
  * @throws RefusedError when there is no such object.
  */
-export async function uploadedObject(
-  js: JetStreamClient,
-  jsm: JetStreamManager,
-  name: string,
-): Promise<Octets> {
+export async function uploadedObject({ js, jsm }: Pick<Nats, 'js' | 'jsm'>, name: string): Promise<Octets> {
   const store = await new Objm(js).open(UPLOADS_STORE);
   const info = await store.info(name);
   if (!info || info.deleted) {
@@ -61,8 +70,7 @@ async function* chunksOf(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   if (object.size === 0) return;
-  const stream = `OBJ_${UPLOADS_STORE}`;
-  const { name: consumerName } = await jsm.consumers.add(stream, {
+  const { name: consumerName } = await jsm.consumers.add(STREAM, {
     filter_subject: `$O.${UPLOADS_STORE}.C.${object.nuid}`,
     deliver_policy: DeliverPolicy.All,
     ack_policy: AckPolicy.None,
@@ -71,13 +79,17 @@ async function* chunksOf(
     inactive_threshold: 60_000_000_000,
   });
   try {
-    const consumer = await js.consumers.get(stream, consumerName);
+    const consumer = await js.consumers.get(STREAM, consumerName);
     const hash = createHash('sha256');
     let read = 0;
     let movedAt = performance.now();
     while (read < object.size) {
       signal.throwIfAborted();
-      const pulled = await consumer.fetch({ max_messages: PULLED_AT_ONCE, expires: PULL_MS });
+      const pulled = await consumer
+        .fetch({ max_messages: PULLED_AT_ONCE, expires: PULL_MS })
+        .catch((error) => {
+          throw stalled(object.name, (error as Error).message);
+        });
       for await (const message of pulled) {
         hash.update(message.data);
         read += message.data.length;
@@ -86,7 +98,7 @@ async function* chunksOf(
         if (read >= object.size) break;
       }
       if (performance.now() - movedAt > STALLED_AFTER_MS) {
-        throw new Error(`object ${object.name}: ${read} of ${object.size} octets came, then none for 30 s`);
+        throw stalled(object.name, `${read} of ${object.size} octets came, then none for 30 s`);
       }
     }
     const digest = `SHA-256=${hash.digest('base64url')}`;
@@ -98,6 +110,16 @@ async function* chunksOf(
       );
     }
   } finally {
-    await jsm.consumers.delete(stream, consumerName).catch(() => {});
+    await jsm.consumers.delete(STREAM, consumerName).catch(() => {});
   }
 }
+
+const stalled = (name: string, why: string) =>
+  refuseSource(
+    `The object ${name} could not be read to its end: ${why}.`,
+    name,
+    'another try, when NATS is well',
+    {
+      code: 'unavailable',
+    },
+  );

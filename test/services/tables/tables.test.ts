@@ -32,14 +32,9 @@ before(async () => {
   nats = await connectNats({ url: servers.natsUrl, name: 'test', log: silent });
   store = storeOf(mongo.db);
   folder = await tempFolder();
-  service = startTables({
-    nats,
-    store,
-    config: { TABLE_IMPORT_DIRS: [folder.path], NATS_REPLICAS: 1 },
-    registry: new Registry(),
-    log: silent,
-    version: '0.0.1',
-  });
+  // Somebody's own, with other settings: it is taken as it is.
+  await new Objm(nats.js).create('SMS_UPLOADS', { ttl: 3_600_000_000_000 });
+  service = tables();
   await service.start();
 });
 after(async () => {
@@ -49,6 +44,16 @@ after(async () => {
   await mongo.close();
   await servers.stop();
 });
+
+const tables = () =>
+  startTables({
+    nats,
+    store,
+    config: { TABLE_IMPORT_DIRS: [folder.path], NATS_REPLICAS: 1 },
+    registry: new Registry(),
+    log: silent,
+    version: '0.0.1',
+  });
 
 const ask = <T>(verb: string, body: object) =>
   request<T>(nats.nc, `sms.api.table.${verb}`, body, { deadlineMs: 20_000 });
@@ -215,5 +220,25 @@ describe('table.append, get, list, delete', () => {
     assert.deepEqual(await ask('delete', { table: 'brief' }), { table: 'brief', rows: 1 });
     assert.equal((await refusal(ask('delete', { table: 'brief' }))).code, 'not-found');
     assert.equal((await refusal(ask('delete', { table: 'l_b' }))).code, 'already-exists');
+  });
+});
+
+describe('stop', () => {
+  it('ends the imports that run: the table is as it was, and says why', async () => {
+    await ask('append', { table: 'stopped', rows: [{ phone: `+${mobile(1)}` }] });
+    await put('large.csv', csv(0, 150_000));
+    const source = { kind: 'object', name: 'large.csv' };
+    const { importId } = await ask<{ importId: string }>('import', { table: 'stopped', source });
+    while ((await store.sourceChunks.countDocuments({ table: 'stopped' })) < 10)
+      await new Promise(setImmediate);
+    await service.stop();
+    const status = await store.imports.findOne({ _id: importId });
+    assert.equal(status?.state, 'failed');
+    assert.match(status?.error?.message ?? '', /service stopped/);
+    assert.equal((await rowsOf(store, 'stopped')).length, 1);
+    assert.equal(await store.sourceChunks.countDocuments({ table: 'stopped' }), 1);
+    service = tables();
+    await service.start();
+    assert.equal((await ask<TableGetAnswer>('get', { table: 'stopped' })).table?.rows, 1);
   });
 });
