@@ -9,12 +9,15 @@ import type { TaskDocument } from '../store/task-document.ts';
 /** An intent covers sending for this long from the moment it was first issued, on the monotonic clock. */
 export const INTENT_VALID_MS = 400;
 
-/** Everything the journal says of a task at one moment; each intent replaces all of it. */
+const SUMS_EVERY_MS = 1_000;
+
+/** Everything the journal says of a task at one moment. */
 export interface JournalEntry {
   cursor: number;
   authorisedTo: number;
   again: number[];
   facts: TaskDocument['facts'];
+  /** These and what follows decide nothing: they are for people, and written once a second. */
   counts: OutcomeCounts;
   segments: number;
   resent: number;
@@ -24,7 +27,14 @@ export interface JournalEntry {
 
 export type IntentAnswer =
   /** What the entry authorises may be sent until `validUntilMs` (performance.now()). */
-  | { kind: 'granted'; validUntilMs: number; version: number; ratePerSecond: number | null }
+  | {
+      kind: 'granted';
+      validUntilMs: number;
+      /** Of the document; `counts` stand in it under this version when `withSums`. */
+      version: number;
+      withSums: boolean;
+      ratePerSecond: number | null;
+    }
   /** Paused, aborted or expired: nothing more may be sent; drain, settle, answer `step-yielded`. */
   | { kind: 'hold' }
   /** Another holder has the task: stop without a word. */
@@ -63,6 +73,9 @@ export function openJournal(
   { signal, now = () => performance.now(), tryMs = 2_000 }: JournalOptions,
 ): Journal {
   let version = task.progressVersion;
+  let sumsWrittenAt = Number.NEGATIVE_INFINITY;
+  /** What the document holds for certain; undefined = not known. */
+  let stored: { again: number; facts: number } | undefined;
   const ours = { _id: task._id, ownerSeq: task.ownerSeq };
   const written = { projection: { _id: 0, run: 1, ratePerSecond: 1 }, returnDocument: 'after' } as const;
 
@@ -96,8 +109,12 @@ export function openJournal(
       kind: 'granted',
       validUntilMs,
       version: mine,
+      withSums,
       ratePerSecond,
     });
+    const withSums = now() - sumsWrittenAt >= SUMS_EVERY_MS;
+    const change = { $set: { ...changesOf(entry, withSums, stored), progressVersion: mine } };
+    stored = undefined;
     let first = true;
     return repeated(async () => {
       if (!first) {
@@ -108,9 +125,12 @@ export function openJournal(
       }
       first = false;
       const filter = { ...ours, run: 'go' as const, out: true, progressVersion: { $lt: mine } };
-      const change = { $set: { ...entry, progressVersion: mine } };
       const found = await withTimeout(tasks.findOneAndUpdate(filter, change, written), tryMs, 'an intent');
-      if (found) return granted(found.ratePerSecond);
+      if (found) {
+        stored = { again: entry.again.length, facts: entry.facts.length };
+        if (withSums) sumsWrittenAt = now();
+        return granted(found.ratePerSecond);
+      }
       const there = await readBack();
       const state = judge(there, task.ownerSeq, mine);
       // A try of ours whose answer was lost came in between.
@@ -135,6 +155,21 @@ export function openJournal(
     },
     intent,
     close,
+  };
+}
+
+/** Fewer fields are cheaper for the server: what is as it was, and what nobody decides on, is left out. */
+function changesOf(
+  { cursor, authorisedTo, again, facts, ...sums }: JournalEntry,
+  withSums: boolean,
+  stored: { again: number; facts: number } | undefined,
+): Partial<TaskDocument> {
+  return {
+    cursor,
+    authorisedTo,
+    ...(again.length === 0 && stored?.again === 0 ? {} : { again }),
+    ...(facts.length === 0 && stored?.facts === 0 ? {} : { facts }),
+    ...(withSums ? sums : {}),
   };
 }
 

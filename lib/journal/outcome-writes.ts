@@ -1,4 +1,4 @@
-import type { AnyBulkWriteOperation, Collection, UpdateFilter } from 'mongodb';
+import type { AnyBulkWriteOperation, Collection } from 'mongodb';
 import type { OutcomeCounts } from '../../contracts/outcomes.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
@@ -7,7 +7,8 @@ import type { OutcomeColumns, OutcomeDocument } from '../store/chunk-documents.t
 
 /** One chunk's outcomes as they are to be stored. */
 export interface OutcomeWrite {
-  id: string;
+  /** As it was read: what is not changed here stays. */
+  document: OutcomeDocument;
   columns: OutcomeColumns;
   counts: OutcomeCounts;
   segments: number;
@@ -42,8 +43,13 @@ export function outcomeWriter(
     const mine = revision;
     const operations = writes.map((each): AnyBulkWriteOperation<OutcomeDocument> => {
       // `$not`: an outcome document that was never sent from has no revision yet.
-      const filter = { _id: each.id, ownerSeq: { $lte: ownerSeq }, revision: { $not: { $gte: mine } } };
-      return { updateOne: { filter, update: changeOf(each, ownerSeq, mine) } };
+      const filter = {
+        _id: each.document._id,
+        ownerSeq: { $lte: ownerSeq },
+        revision: { $not: { $gte: mine } },
+      };
+      // Replaced, not updated: a third cheaper for the server than seventeen fields set one by one.
+      return { replaceOne: { filter, replacement: replacementOf(each, ownerSeq, mine) } };
     });
     for (let failures = 1; ; failures++) {
       try {
@@ -59,7 +65,7 @@ export function outcomeWriter(
 
   /** What did not match may be our own earlier try. */
   async function allOurs(writes: readonly OutcomeWrite[], mine: number): Promise<boolean> {
-    const ids = writes.map((each) => each.id);
+    const ids = writes.map((each) => each.document._id);
     const stored = await outcomes.countDocuments({ _id: { $in: ids }, ownerSeq, revision: { $gte: mine } });
     return stored === writes.length;
   }
@@ -67,10 +73,18 @@ export function outcomeWriter(
   return { write };
 }
 
-function changeOf(each: OutcomeWrite, ownerSeq: number, revision: number): UpdateFilter<OutcomeDocument> {
-  const { columns, counts, segments, resent, provider, sentFromMs, sentToMs } = each;
+function replacementOf(each: OutcomeWrite, ownerSeq: number, revision: number): OutcomeDocument {
+  const { document, columns, counts, segments, resent, provider, sentFromMs, sentToMs } = each;
   const sent = sentToMs > 0 ? { provider, sentFromMs, sentToMs } : {};
   return {
-    $set: { ...columns, counts, segments, resent, ...sent, ownerSeq, revision, updatedAtMs: Date.now() },
+    ...document,
+    ...columns,
+    counts,
+    segments,
+    resent,
+    ...sent,
+    ownerSeq,
+    revision,
+    updatedAtMs: Date.now(),
   };
 }

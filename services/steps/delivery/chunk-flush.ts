@@ -82,7 +82,7 @@ export function chunkFlush(options: {
 }
 
 const writeOf = (chunk: DeliveryChunk, provider: string): OutcomeWrite => ({
-  id: chunk.id,
+  document: chunk.document,
   columns: chunk.outcomes.encode(),
   counts: { ...chunk.outcomes.counts },
   segments: chunk.segments,

@@ -15,6 +15,7 @@ export class DeliveryChunk {
   readonly index: number;
   readonly size: number;
   readonly outcomes: OpenChunk;
+  readonly document: OutcomeDocument;
   readonly #phones: string[];
   readonly #texts: string[];
   readonly #sameText: boolean;
@@ -37,6 +38,7 @@ export class DeliveryChunk {
     this.index = messages.index;
     this.size = messages.size;
     this.outcomes = outcomes;
+    this.document = document;
     this.#sameText = messages.sameText;
     this.#phones = splitColumn(messages.phones, messages.size);
     this.#texts = splitColumn(messages.texts, messages.sameText ? 1 : messages.size);

@@ -48,7 +48,9 @@ export function deliveryStore(options: {
     const filter = { _id: { $in: indexes.map(idOf) } } as never;
     return retryTransient(
       async () =>
-        (await collection.find(filter, { projection, batchSize: 1_000 }).toArray()) as unknown as T[],
+        (await collection
+          .find(filter, { projection, batchSize: 1_000, enableUtf8Validation: false })
+          .toArray()) as unknown as T[],
       { ...retry, what: 'reading chunks' },
     );
   }
@@ -76,7 +78,8 @@ export function deliveryStore(options: {
     async load(indexes) {
       const [messages, outcomes] = await Promise.all([
         loadMessages(indexes),
-        read<OutcomeDocument>(store.outcomes, indexes, { batchId: 0 }),
+        // Whole: they are replaced.
+        read<OutcomeDocument>(store.outcomes, indexes, {}),
       ]);
       const ordered = inOrder('outcome document', indexes, outcomes);
       return messages.map((each, i) => ({ messages: each, outcomes: ordered[i]! }));

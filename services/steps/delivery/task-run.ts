@@ -63,7 +63,6 @@ const LOOK_EVERY_MS = 1_000;
 const READY_WITHIN_MS = 150;
 /** The journal is written this long before the reserved start at most: its time runs from then. */
 const LEAD_MS = 150;
-const PROGRESS_EVERY_MS = 1_000;
 const LEAVE_WITHIN_MS = 5_000;
 
 /** One holder's work on one task of delivery, from the take to the last stored outcome. */
@@ -80,7 +79,6 @@ export class TaskRun {
   #failure: { error: unknown } | undefined;
   #waitingFor: LimitingFactor = 'journal';
   #lastIntentAt = Number.NEGATIVE_INFINITY;
-  #lastProgressAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: TaskRunOptions) {
     this.#o = options;
@@ -353,7 +351,7 @@ export class TaskRun {
       return undefined;
     }
     this.#o.pacing.setBatchRate(answer.ratePerSecond);
-    this.#report(answer.version, entry);
+    if (answer.withSums) this.#report(answer.version, entry);
     return answer;
   }
 
@@ -382,9 +380,6 @@ export class TaskRun {
   }
 
   #report(version: number, { counts, segments }: Account): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#lastProgressAt < PROGRESS_EVERY_MS) return;
-    this.#lastProgressAt = nowMs;
     const limitedBy = this.#factors.take();
     this.#o.onProgress({ version, counts, segments, ...(limitedBy && { limitedBy }) });
   }
@@ -431,7 +426,6 @@ export class TaskRun {
     }
     const ending = this.#ending!;
     const { version } = this.#o.store.journal;
-    this.#lastProgressAt = Number.NEGATIVE_INFINITY;
     this.#report(version, entry);
     if (ending.kind === 'left' || ending.kind === 'lost') return { kind: ending.kind };
     return { ...ending, ...this.#account() };
