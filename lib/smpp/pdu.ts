@@ -30,7 +30,6 @@ export const commandIds = {
 } as const;
 
 export type CommandName = keyof typeof commandIds;
-export type CommandId = (typeof commandIds)[CommandName];
 
 export const commandNames: ReadonlyMap<number, CommandName> = new Map(
   Object.entries(commandIds).map(([name, id]) => [id, name as CommandName]),

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Pdu } from './codec.ts';
+import { defaultMaxPduBytes } from './pdu.ts';
 import type { DeliverSm } from './read-message.ts';
 
 export type BindType = 'transceiver' | 'transmitter' | 'receiver';
@@ -57,7 +58,7 @@ export const sessionDefaults = {
   reconnectBaseMs: 1_000,
   reconnectCapMs: 60_000,
   refusedRetryMs: 60_000,
-  maxPduBytes: 64 * 1024 + 1024,
+  maxPduBytes: defaultMaxPduBytes,
   maxBufferedBytes: 256 * 1024,
   maxUnansweredDelivers: 10_000,
   random: Math.random,
