@@ -3,6 +3,7 @@ import { BatchDefinition, BatchInput } from './batch.ts';
 import { COMMANDS, commandMeta, RecipientFilter } from './commands.ts';
 import { type ErrorBody, Finding } from './errors.ts';
 import { BatchId } from './ids.ts';
+import { instant } from './instant.ts';
 import { OUTCOMES, OutcomeCounts, ReceiptCounts } from './outcomes.ts';
 
 /** A batch as every call shows it: the definition's fields beside what the engine knows of it. */
@@ -79,8 +80,8 @@ export const BATCH_API = {
       scope: Type.Optional(Type.String()),
       campaignID: Type.Optional(Type.String()),
       name: Type.Optional(Type.String({ description: 'The name begins with this.' })),
-      createdFrom: Type.Optional(Type.String({ format: 'date-time' })),
-      createdTo: Type.Optional(Type.String({ format: 'date-time' })),
+      createdFrom: Type.Optional(instant('RFC 3339.')),
+      createdTo: Type.Optional(instant('RFC 3339.')),
       dryRuns: Type.Optional(Type.Boolean({ description: 'Also the shadows that dry runs leave.' })),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
       cursor: Type.Optional(Type.String({ maxLength: 512, description: 'nextCursor of the page before.' })),
@@ -111,7 +112,10 @@ export const BATCH_API = {
   ),
   'dry-run': Type.Object(
     { id: BatchId, timeoutMs, ...commandMeta },
-    { additionalProperties: false, description: 'The whole preparation without sending; answers with its report.' },
+    {
+      additionalProperties: false,
+      description: 'The whole preparation without sending; answers with its report.',
+    },
   ),
   status: byId({}, 'State, counts and progress in one call, from Redis where it answers.'),
   progress: byId({}, 'Counts per outcome and phase, percent, rate now, time left, what limits it.'),
@@ -139,8 +143,8 @@ export const BATCH_API = {
     {
       userID: Type.Optional(Type.String()),
       scope: Type.Optional(Type.String()),
-      createdFrom: Type.Optional(Type.String({ format: 'date-time' })),
-      createdTo: Type.Optional(Type.String({ format: 'date-time' })),
+      createdFrom: Type.Optional(instant('RFC 3339.')),
+      createdTo: Type.Optional(instant('RFC 3339.')),
     },
     {
       additionalProperties: false,

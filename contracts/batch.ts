@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { StepType, TableName } from './ids.ts';
+import { instant } from './instant.ts';
 
 /** Largest text before segmentation; 255 parts of 153 septets is SMPP's own end, nobody sends that. */
 export const MAX_CONTENT_CHARACTERS = 4_000;
@@ -107,13 +108,11 @@ const definitionFields = {
   failureThreshold: Type.Optional(
     Type.Number({ exclusiveMinimum: 0, maximum: 1, description: 'Share of refusals that pauses the batch.' }),
   ),
-  notAfter: Type.Optional(
-    Type.String({ format: 'date-time', description: 'RFC 3339; nothing leaves later.' }),
-  ),
+  notAfter: Type.Optional(instant('RFC 3339; nothing leaves later.')),
   autoTrigger: Type.Optional(
     Type.Boolean({ description: 'Starts by itself: at scheduleTime, else at once.' }),
   ),
-  scheduleTime: Type.Optional(Type.String({ format: 'date-time', description: 'RFC 3339.' })),
+  scheduleTime: Type.Optional(instant('RFC 3339.')),
   userID: Type.Optional(text(128, 'Owner.')),
   scope: Type.Optional(text(128, 'Tenant label.')),
   campaignID: Type.Optional(text(128, '')),

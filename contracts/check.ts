@@ -3,6 +3,8 @@ import { Compile, type Validator } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Settings } from 'typebox/system';
 import type { Finding } from './errors.ts';
+import { BATCH_ID_PATTERN, STEP_TYPE_PATTERN } from './ids.ts';
+import { INSTANT_PATTERN } from './instant.ts';
 
 // TypeBox stops at 8 errors by default; a user is told every finding at once.
 Settings.Set({ maxErrors: 1000 });
@@ -43,6 +45,17 @@ export function shown(value: unknown): unknown {
   return value;
 }
 
+const TOKEN_WORDS = '1 to 64 of A-Z, a-z, 0-9, _ and -';
+const TIME_WORDS = 'an RFC 3339 time, as 2026-11-24T12:00:00Z';
+
+/** What a pattern stands for, in people's words. */
+const PATTERN_WORDS: Readonly<Record<string, string>> = {
+  /** A table's name has the same. */
+  [BATCH_ID_PATTERN]: TOKEN_WORDS,
+  [STEP_TYPE_PATTERN]: 'a step type: a lower-case letter, then up to 31 of a-z, 0-9 and -',
+  [INSTANT_PATTERN]: TIME_WORDS,
+};
+
 function expectation(error: TLocalizedValidationError): string {
   const params = error.params as Record<string, unknown>;
   switch (error.keyword) {
@@ -53,9 +66,9 @@ function expectation(error: TLocalizedValidationError): string {
     case 'const':
       return `${JSON.stringify(params.allowedValue)}`;
     case 'pattern':
-      return `text that matches ${String(params.pattern)}`;
+      return PATTERN_WORDS[String(params.pattern)] ?? `text that matches ${String(params.pattern)}`;
     case 'format':
-      return `a ${String(params.format)}`;
+      return params.format === 'date-time' ? TIME_WORDS : `a ${String(params.format)}`;
     case 'minLength':
       return `at least ${String(params.limit)} characters`;
     case 'maxLength':
@@ -74,6 +87,28 @@ function expectation(error: TLocalizedValidationError): string {
   }
 }
 
+/**
+ * A union tells what each of its branches lacks. Where one fits the value's type, those that do not are beside the point:
+ * their only error is the type, while the one that was meant has others there, or below.
+ */
+function meant(errors: readonly TLocalizedValidationError[]): TLocalizedValidationError[] {
+  const entered = new Set<string>();
+  for (const { keyword, instancePath } of errors) {
+    addParents(entered, instancePath);
+    if (keyword !== 'type' && keyword !== 'anyOf') entered.add(instancePath);
+  }
+  return errors.filter(({ keyword, instancePath }) => keyword !== 'type' || !entered.has(instancePath));
+}
+
+function addParents(paths: Set<string>, path: string): void {
+  for (let end = path.lastIndexOf('/'); end >= 0; end = path.lastIndexOf('/', end - 1)) {
+    const parent = path.slice(0, end);
+    if (paths.has(parent)) return;
+    paths.add(parent);
+    if (end === 0) return;
+  }
+}
+
 function findingsOf(root: unknown, errors: readonly TLocalizedValidationError[]): Finding[] {
   const findings = new Map<string, Finding>();
   const add = (field: string, value: unknown, expected: string) => {
@@ -81,7 +116,7 @@ function findingsOf(root: unknown, errors: readonly TLocalizedValidationError[])
     if (!known) findings.set(field, { field, value: shown(value), expected });
     else if (!known.expected.split(' or ').includes(expected)) known.expected += ` or ${expected}`;
   };
-  for (const error of errors) {
+  for (const error of meant(errors)) {
     const field = error.instancePath.slice(1);
     const params = error.params as Record<string, unknown>;
     if (error.keyword === 'additionalProperties') {

@@ -4,7 +4,10 @@ import Type, { type Static } from 'typebox';
 export const Finding = Type.Object(
   {
     field: Type.String({ description: 'Path of the field, as `recipients/3/phone` or `steps/0`.' }),
-    value: Type.Unknown({ description: 'What stood there; shortened when long.' }),
+    // JSON has no undefined: what is missing leaves its finding without a value.
+    value: Type.Optional(
+      Type.Unknown({ description: 'What stood there, shortened when long; absent where nothing stood.' }),
+    ),
     expected: Type.String({ description: 'What is accepted, in words.' }),
   },
   { additionalProperties: false },

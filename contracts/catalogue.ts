@@ -1,0 +1,167 @@
+import type { TSchema } from 'typebox';
+import { BATCH_API, BatchView, RecipientGet } from './batch-api.ts';
+import { COMMANDS } from './commands.ts';
+import { ErrorBody } from './errors.ts';
+import { EVENTS } from './events.ts';
+import { ProviderListAnswer, ProviderListRequest } from './provider-api.ts';
+import { OrphansAnswer, RECEIPT_API } from './receipt-api.ts';
+import { ReceiptGroup } from './receipts.ts';
+import { BatchStatus, InvalidateAnswer, ServiceMetrics, STATS_API, SyncAnswer } from './stats-api.ts';
+import { StepListRequest, StepListResponse } from './step-api.ts';
+import { StepTask } from './steps.ts';
+import { apiSubject, commandSubject, eventSubject, receiptSubject } from './subjects.ts';
+import {
+  ImportReport,
+  TABLE_SOURCES,
+  TableAppendRequest,
+  TableDeleted,
+  TableDeleteRequest,
+  TableGetAnswer,
+  TableGetRequest,
+  TableImportRequest,
+  TableListAnswer,
+  TableListRequest,
+} from './tables.ts';
+
+/** Folders of contracts/schemas/. Commands and events have nothing in common, on purpose. */
+export const SCHEMA_KINDS = [
+  'commands',
+  'events',
+  'steps',
+  'receipts',
+  'requests',
+  'answers',
+  'sources',
+  'errors',
+] as const;
+export type SchemaKind = (typeof SCHEMA_KINDS)[number];
+
+/** One body that travels between programs. */
+export interface CatalogueEntry {
+  kind: SchemaKind;
+  /** A verb, an event, `<noun>.<verb>`. Unique within its kind. */
+  name: string;
+  /** Where it travels; undefined for what is only part of another body. */
+  subject: string | undefined;
+  description: string;
+  schema: TSchema;
+}
+
+const described = (schema: TSchema, otherwise: string): string =>
+  (schema as { description?: string }).description ?? otherwise;
+
+const ID = '<batchId>';
+
+const ANSWERS_OF_STEPS: Record<string, string> = {
+  'step-done': 'Answer of a step: the task’s work is done and stored.',
+  'step-failed': 'Answer of a step: the task cannot go on; the phase fails and can be retried.',
+  'step-yielded': 'Answer of a step: stopped before the end, everything accounted.',
+};
+
+const commands = Object.entries(COMMANDS).map(
+  ([name, schema]): CatalogueEntry => ({
+    kind: 'commands',
+    name,
+    subject: commandSubject(ID, name),
+    description: described(schema, ANSWERS_OF_STEPS[name] ?? name),
+    schema,
+  }),
+);
+
+const events = Object.entries(EVENTS).map(
+  ([name, schema]): CatalogueEntry => ({
+    kind: 'events',
+    name,
+    subject: eventSubject(ID, name),
+    description: described(schema, name),
+    schema,
+  }),
+);
+
+const request = (noun: string, verb: string, schema: TSchema, otherwise = ''): CatalogueEntry => ({
+  kind: 'requests',
+  name: `${noun}.${verb}`,
+  subject: apiSubject(noun, verb),
+  description: described(schema, otherwise),
+  schema,
+});
+
+const verbOf = (verb: string): string =>
+  verb in COMMANDS ? described(COMMANDS[verb as keyof typeof COMMANDS], verb) : verb;
+
+const requests: CatalogueEntry[] = [
+  ...Object.entries(BATCH_API).map(([verb, schema]) => request('batch', verb, schema, verbOf(verb))),
+  request('recipient', 'get', RecipientGet),
+  request('table', 'import', TableImportRequest, 'Streams a file, an object or a collection into a table.'),
+  request('table', 'append', TableAppendRequest, 'Adds rows to a table, or makes it.'),
+  request('table', 'get', TableGetRequest, 'A table and its imports.'),
+  request('table', 'list', TableListRequest, 'Tables by name, page by page.'),
+  request('table', 'delete', TableDeleteRequest, 'Removes a table; batches keep what they have frozen.'),
+  request('step', 'list', StepListRequest, 'Which steps a chain may name.'),
+  request('provider', 'list', ProviderListRequest),
+  ...Object.entries(STATS_API).map(([verb, schema]) => request('stats', verb, schema)),
+  ...Object.entries(RECEIPT_API).map(([verb, schema]) => request('receipt', verb, schema)),
+];
+
+const answer = (name: string, schema: TSchema, otherwise = ''): CatalogueEntry => ({
+  kind: 'answers',
+  name,
+  subject: undefined,
+  description: described(schema, otherwise),
+  schema,
+});
+
+const answers: CatalogueEntry[] = [
+  answer('batch', BatchView),
+  answer('batch.status', BatchStatus),
+  answer('table.import', ImportReport, 'What an import has put into its table, and what it left out.'),
+  answer('table.get', TableGetAnswer, 'A table and its imports.'),
+  answer('table.list', TableListAnswer, 'A page of tables.'),
+  answer('table.delete', TableDeleted),
+  answer('step.list', StepListResponse, 'The steps that a chain may name.'),
+  answer('provider.list', ProviderListAnswer, 'The carrier accounts.'),
+  answer('stats.sync', SyncAnswer, 'What a repair has found.'),
+  answer('stats.invalidate', InvalidateAnswer, 'Whether there were figures.'),
+  answer('stats.metrics', ServiceMetrics, 'Health and counters of the service.'),
+  answer('receipt.orphans', OrphansAnswer, 'A page of receipts that fit no message.'),
+];
+
+const sources = Object.entries(TABLE_SOURCES).map(
+  ([name, schema]): CatalogueEntry => ({
+    kind: 'sources',
+    name,
+    subject: undefined,
+    description: `Where table.import reads from: \`source\` of kind ${name}.`,
+    schema,
+  }),
+);
+
+/** Every body that travels between programs, for schemas, docs and tests. */
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  ...commands,
+  ...events,
+  {
+    kind: 'steps',
+    name: 'task',
+    subject: `sms.step.<type>.${ID}.<task>-<epoch>`,
+    description: 'One task of a step; answered with step-done, step-failed or step-yielded.',
+    schema: StepTask,
+  },
+  {
+    kind: 'receipts',
+    name: 'group',
+    subject: receiptSubject('<provider>'),
+    description: 'Delivery receipts and late answers in one group, stored before any of it is answered.',
+    schema: ReceiptGroup,
+  },
+  ...requests,
+  ...answers,
+  ...sources,
+  {
+    kind: 'errors',
+    name: 'error',
+    subject: undefined,
+    description: 'The one shape of an error: in rejected events and in every answer.',
+    schema: ErrorBody,
+  },
+];
