@@ -1,13 +1,11 @@
 import Type, { type Static } from 'typebox';
 import { commandMeta } from './commands.ts';
+import { StepType } from './ids.ts';
 
 const { requestId, operatorId } = commandMeta;
 
 /** `sms.api.step.list` */
-export const StepListRequest = Type.Object(
-  { requestId: Type.Optional(requestId), operatorId: Type.Optional(operatorId) },
-  { additionalProperties: false },
-);
+export const StepListRequest = Type.Object({ requestId, operatorId }, { additionalProperties: false });
 
 const Place = Type.Object(
   {
@@ -33,6 +31,29 @@ export const StepView = Type.Object(
   { additionalProperties: false },
 );
 export type StepView = Static<typeof StepView>;
+
+/** `sms.api.step.register`: a step that a program of another language works on. */
+export const StepRegisterRequest = Type.Object(
+  {
+    type: StepType,
+    description: Type.Optional(Type.String({ maxLength: 1_000 })),
+    timeoutMs: Type.Integer({
+      minimum: 1_000,
+      maximum: 7 * 24 * 3_600_000,
+      description: 'Without progress, in ms.',
+    }),
+    place: Type.Optional(Place),
+    configSchema: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'JSON Schema of what a chain may say under `config`; absent: anything.',
+      }),
+    ),
+    requestId,
+    operatorId,
+  },
+  { additionalProperties: false },
+);
+export type StepRegisterRequest = Static<typeof StepRegisterRequest>;
 
 export const StepListResponse = Type.Object(
   {

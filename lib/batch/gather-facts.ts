@@ -7,6 +7,7 @@ import type { Store } from '../store/collections.ts';
 import { ownCollections, PROVIDER_ACCOUNTS } from '../store/own-collections.ts';
 import { findPhoneColumn } from '../tables/sources/phone-column.ts';
 import type { DefinitionFacts, RecipientsFacts } from './definition-facts.ts';
+import { takenFrom } from './taken-from.ts';
 
 /** A plain collection has no columns until it is read: those of its first documents are taken for all of them. */
 const SAMPLED_DOCUMENTS = 100;
@@ -30,7 +31,7 @@ export async function gatherFacts(
 ): Promise<DefinitionFacts> {
   const { definition, started, dryRun } = batch;
   const name = definition.tableStorageName;
-  const ofParent = batch.parent?.filter ? batch.parent : undefined;
+  const ofParent = await takenFrom(store, { dryRun, ...(batch.parent && { parent: batch.parent }) });
   const [named, inline, parent, providers, stepTypes] = await Promise.all([
     name === undefined || ofParent ? undefined : recipientsNamed(store, name),
     ofParent ? undefined : inlineOf(store, batch),

@@ -12,6 +12,8 @@ export interface StepTypeDocument {
   configSchema?: string;
   timeoutMs: number;
   description: string;
+  /** Registered by request: a program of another language works on it. */
+  foreign?: boolean;
   /** ms since 1970. */
   updatedAt: number;
 }
@@ -28,6 +30,13 @@ export async function registerStepTypes(db: Db, types: readonly StepTypeDocument
   await Promise.all(
     types.map((each) => collection(db).replaceOne({ _id: each._id }, each, { upsert: true })),
   );
+}
+
+/** True for a type that a process of the engine has said it works on, or always does. */
+export async function isServedByUs(db: Db, type: string): Promise<boolean> {
+  if (builtInStepTypes().has(type)) return true;
+  const stored = await collection(db).findOne({ _id: type });
+  return stored !== null && stored.foreign !== true;
 }
 
 export const builtInStepTypes = (): StepTypes =>

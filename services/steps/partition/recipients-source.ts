@@ -1,6 +1,7 @@
 import type { InlineRecipient } from '../../../contracts/batch.ts';
 import type { RecipientFilter } from '../../../contracts/commands.ts';
 import { lifeId } from '../../../contracts/ids.ts';
+import { takenFrom } from '../../../lib/batch/taken-from.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import type { Store } from '../../../lib/store/collections.ts';
 import { StepFailure } from '../step.ts';
@@ -11,13 +12,11 @@ export type RecipientsSource =
   | { kind: 'inline'; recipients: InlineRecipient[] }
   | { kind: 'parent'; parent: BatchDocument; filter: RecipientFilter };
 
-/**
- * A filter takes them from the parent. A dry run has the source of the batch that it tries out, which may itself be a child.
- */
+/** A filter takes them from a parent; a dry run without any of its own has those of the batch that it tries out. */
 export async function recipientsSource(store: Store, batch: BatchDocument): Promise<RecipientsSource> {
-  const { parent: ref, definition, dryRun } = batch;
-  if (dryRun && ref?.filter) return recipientsSource(store, await parentOf(store, ref));
-  if (ref?.filter) return { kind: 'parent', parent: await parentOf(store, ref), filter: ref.filter };
+  const { parent: ref, definition } = batch;
+  const from = await takenFrom(store, batch);
+  if (from) return { kind: 'parent', parent: await parentOf(store, from), filter: from.filter };
   if (definition.tableStorageName !== undefined) return { kind: 'named', name: definition.tableStorageName };
   const inline = await store.inlineRecipients.findOne({ _id: lifeId(batch._id, batch.incarnation) });
   if (inline) return { kind: 'inline', recipients: inline.recipients };

@@ -14,7 +14,7 @@ export const INVALID_CODES = {
   NOT_GSM7: 'encoding is gsm7, and the text has a character that GSM 03.38 lacks',
   EMPTY_TEXT: 'nothing is left of the text with the values of this row',
 } as const;
-export type InvalidCode = keyof typeof INVALID_CODES;
+type InvalidCode = keyof typeof INVALID_CODES;
 
 /** A text ready to be sent, or why there is none. Codes are told apart from texts by `encoding`. */
 export interface Made {
@@ -47,11 +47,11 @@ export function messageMaker(definition: Content): MessageMaker {
   const rows = template.forColumns(columns);
   const made: Made = { text: '', letter: '-', segments: 0, code: '' };
 
-  function refuse(code: string): Made {
+  function refuse(code: InvalidCode, variables: readonly string[] = []): Made {
     made.text = '';
     made.letter = '-';
     made.segments = 0;
-    made.code = code;
+    made.code = [code, ...variables].join(' ');
     return made;
   }
 
@@ -74,9 +74,7 @@ export function messageMaker(definition: Content): MessageMaker {
     same: columns.length === 0 ? { ...finish(rows.render([])) } : undefined,
     make(values) {
       const missing = rows.missing(values);
-      return missing.length > 0
-        ? refuse(`MISSING_VARIABLE ${missing.join(' ')}`)
-        : finish(rows.render(values));
+      return missing.length > 0 ? refuse('MISSING_VARIABLE', missing) : finish(rows.render(values));
     },
   };
 }

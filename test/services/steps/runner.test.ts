@@ -3,8 +3,9 @@ import { after, before, describe, it } from 'node:test';
 import Type from 'typebox';
 import { taskId } from '../../../contracts/ids.ts';
 import { deadSubject, parseEventSubject, STREAMS, stepSubject } from '../../../contracts/subjects.ts';
+import { resolveChain } from '../../../lib/batch/chain.ts';
 import { deadHeader } from '../../../lib/nats/dead-letter.ts';
-import { request } from '../../../lib/nats/request.ts';
+import { request, ServiceError } from '../../../lib/nats/request.ts';
 import { readStepTypes } from '../../../lib/steps/step-types.ts';
 import { type Step, type StepContext, StepFailure } from '../../../services/steps/step.ts';
 import { type Rig, testRig } from './support.ts';
@@ -273,6 +274,26 @@ describe('the steps that there are', () => {
       ['validation', 'partition', 'preparation', 'delivery', 'statistics', 'cleanup'],
     );
     assert.ok(steps.some(({ type, builtIn }) => type === 'listed' && !builtIn));
+  });
+
+  it('can be somebody else’s: registered by request, and named by chains from then on', async () => {
+    const ask = (body: object) => request(rig.nats.nc, 'sms.api.step.register', body, { deadlineMs: 2_000 });
+    await ask({
+      type: 'loyalty',
+      timeoutMs: 5_000,
+      place: { before: 'delivery' },
+      configSchema: { type: 'object', properties: { points: { type: 'integer' } }, required: ['points'] },
+    });
+    const types = await readStepTypes(rig.store.db);
+    const chain = (points: unknown) =>
+      resolveChain([{ type: 'loyalty', config: { points } }, 'preparation', 'delivery'], types);
+    assert.ok(chain(3).ok);
+    const refused = chain('many');
+    assert.ok(!refused.ok);
+    assert.equal(refused.findings[0]?.field, 'steps/0/config/points');
+    for (const type of ['delivery', 'listed', 'Bad Name']) {
+      await assert.rejects(ask({ type, timeoutMs: 5_000 }), ServiceError, type);
+    }
   });
 });
 
