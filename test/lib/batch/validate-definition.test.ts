@@ -227,7 +227,7 @@ for (const { what, found, ...given } of cases) {
       found.map(([field]) => field),
       JSON.stringify(findings),
     );
-    findings.forEach(({ expected }, at) => assert.match(expected, found[at]![1]));
+    for (const [at, { expected }] of findings.entries()) assert.match(expected, found[at]![1]);
   });
 }
 
