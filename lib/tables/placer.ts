@@ -27,53 +27,63 @@ export interface Placer {
   flush(): void;
 }
 
+/** Values by column: a row's own array would be kept alive, four times as large as its values. */
 interface Bucket {
   phones: string[];
-  rows: (readonly string[])[];
+  values: string[][];
 }
 
 export function placer(to: Placement, write: (chunk: SourceChunk) => void): Placer {
   const size = 2 ** to.bucketBits;
-  const buckets: Bucket[] = Array.from({ length: size }, () => ({ phones: [], rows: [] }));
   const rowsByBucket = new Array<number>(size).fill(0);
   const chunksByBucket = Array.from({ length: size }, (_, n) => to.firstChunks?.[n] ?? 0);
   let columns: readonly string[] = [];
   let phoneAt = -1;
+  const emptyBucket = (): Bucket => ({ phones: [], values: columns.map(() => []) });
+  const buckets: Bucket[] = Array.from({ length: size }, emptyBucket);
 
   function hand(n: number): void {
-    const { phones, rows } = buckets[n]!;
-    const values: Record<string, string> = {};
-    for (let at = 0; at < columns.length; at++) {
+    const { phones, values } = buckets[n]!;
+    const rows = phones.length;
+    const joined: Record<string, string> = {};
+    for (let at = 0; at < values.length; at++) {
       if (at === phoneAt) continue;
-      const joined = joinColumn(rows.map((row) => row[at] ?? ''));
+      const column = joinColumn(values[at]!);
       // Nothing but line ends: no value at all; an absent column is read as empty.
-      if (joined.length >= rows.length) values[columns[at]!] = joined;
+      if (column.length >= rows) joined[columns[at]!] = column;
     }
     write({
       _id: sourceChunkId(to.table, to.generation, to.importId, n, chunksByBucket[n]!),
       table: to.table,
-      size: phones.length,
+      size: rows,
       phones: joinColumn(phones),
-      columns: values,
+      columns: joined,
     });
     chunksByBucket[n]!++;
-    rowsByBucket[n]! += phones.length;
-    buckets[n] = { phones: [], rows: [] };
+    rowsByBucket[n]! += rows;
+    buckets[n] = emptyBucket();
   }
 
   return {
     rowsByBucket,
     chunksByBucket,
     setColumns(names, at) {
+      if (names.length > columns.length) {
+        for (const { phones, values } of buckets) {
+          while (values.length < names.length) values.push(new Array<string>(phones.length).fill(''));
+        }
+      }
       columns = names;
       phoneAt = at;
     },
     put(phone, hash, row) {
       const n = bucketOf(hash, to.bucketBits);
-      const bucket = buckets[n]!;
-      bucket.phones.push(phone);
-      bucket.rows.push(row);
-      if (bucket.phones.length === CHUNK_SIZE) hand(n);
+      const { phones, values } = buckets[n]!;
+      phones.push(phone);
+      for (let at = 0; at < values.length; at++) {
+        if (at !== phoneAt) values[at]!.push(row[at] ?? '');
+      }
+      if (phones.length === CHUNK_SIZE) hand(n);
     },
     flush() {
       for (let n = 0; n < size; n++) if (buckets[n]!.phones.length > 0) hand(n);
