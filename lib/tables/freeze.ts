@@ -1,8 +1,7 @@
+import type { Store } from '../store/collections.ts';
 import type { PartitionDocument } from '../store/partition-document.ts';
 import type { TableDocument } from '../store/table-documents.ts';
 import { noSuchTable } from './delete-table.ts';
-import type { ImportStore } from './place-rows.ts';
-import { replaceIfOutgrown } from './replace-table.ts';
 import { taskStartsOf } from './task-starts.ts';
 
 /** What a partition document says of its table. */
@@ -12,13 +11,12 @@ export type FrozenTable = Pick<
 >;
 
 /**
- * Takes down which chunks a table consists of at this moment; what is appended later is not among them. A table that has
- * outgrown its buckets is placed anew first. The partition document has to be stored within the hour: chunks that nobody
- * names are removed after that.
+ * Takes down which chunks a table consists of at this moment; what is appended later is not among them. To be preceded by
+ * replaceIfOutgrown. The partition document has to be stored within the hour: chunks that nobody names are removed after
+ * that.
  * @throws RefusedError when there is no such table.
  */
-export async function freeze(store: ImportStore, name: string, signal?: AbortSignal): Promise<FrozenTable> {
-  await replaceIfOutgrown(store, name, signal);
+export async function freeze(store: Pick<Store, 'tables'>, name: string): Promise<FrozenTable> {
   const table = await store.tables.findOne({ _id: name });
   if (!table) throw noSuchTable(name, 'tableStorageName');
   return frozen(table);

@@ -69,19 +69,22 @@ export async function beginImport(
   };
 }
 
-/** What people see of an import. */
-export function importView(status: ImportDocument, now: number): ImportView {
+/**
+ * What people see of an import.
+ * @param committed its rows are in the table, whatever its process could still say of it
+ */
+export function importView(status: ImportDocument, now: number, committed = false): ImportView {
   const { _id, table, source, state, rows, startedAt, updatedAt, report, error } = status;
   const stalled = state === 'running' && now - updatedAt > LOST_AFTER_MS;
   return {
     importId: _id,
     table,
     source,
-    state: stalled || state === 'abandoned' ? 'lost' : state,
+    state: committed ? 'done' : stalled || state === 'abandoned' ? 'lost' : state,
     rows,
     startedAt: new Date(startedAt).toISOString(),
     updatedAt: new Date(updatedAt).toISOString(),
     ...(report && { report }),
-    ...(error && { error }),
+    ...(error && !committed && { error }),
   };
 }

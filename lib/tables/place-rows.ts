@@ -4,6 +4,8 @@ import { type ImportReport, MAX_TABLE_COLUMNS } from '../../contracts/tables.ts'
 import { isTransient } from '../mongo/errors.ts';
 import { hashMsisdn } from '../phone/bucket.ts';
 import { normaliseMsisdn } from '../phone/normalise.ts';
+import { isKnownCountry } from '../phone/numbering-plan.ts';
+import { PHONE_REFUSALS } from '../phone/refusals.ts';
 import type { Store } from '../store/collections.ts';
 import { bucketBitsFor, estimatedRows, ROWS_TO_CHOOSE_FROM } from './bucket-bits.ts';
 import { discardChunks } from './chunk-ranges.ts';
@@ -37,7 +39,13 @@ export interface PlaceRows {
  * @throws RefusedError with the reason and, where lines are to blame, the first of them.
  */
 export async function placeRows(store: ImportStore, options: PlaceRows): Promise<ImportReport> {
-  const { table, source, onBegun } = options;
+  const { table, source, defaultCountry, onBegun } = options;
+  if (defaultCountry !== undefined && !isKnownCountry(defaultCountry)) {
+    const expected = PHONE_REFUSALS.UNKNOWN_DEFAULT_COUNTRY;
+    throw refused('There is no such country.', [
+      { field: 'defaultCountry', value: defaultCountry, expected },
+    ]);
+  }
   const importId = options.importId ?? ulid();
   const status = await beginImport(store, { id: importId, table, source: source.label });
   onBegun?.(importId);

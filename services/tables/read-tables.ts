@@ -38,7 +38,8 @@ export async function getTable(
   return {
     table: found && tableView(found),
     imports: statuses.map((status) => {
-      const view = importView(status, now);
+      const committed = found?.imports.some(({ id }) => id === status._id);
+      const view = importView(status, now, committed);
       // Twenty reports with a thousand findings each would not fit into an answer: they come with `importId`.
       if (view.report && importId === undefined) view.report = { ...view.report, findings: [] };
       return view;

@@ -111,6 +111,15 @@ describe('placeRows', () => {
     assert.equal(await store.sourceChunks.countDocuments({ table: 'crowd' }), table.chunks);
   });
 
+  it('refuses a default country that is none', async () => {
+    const source = csv('phone\n+447911123456');
+    await assert.rejects(placeRows(store, { table: 'xx', source, defaultCountry: 'XX' }), (error) => {
+      assert.ok(error instanceof RefusedError);
+      assert.equal(error.body.errors[0]?.field, 'defaultCountry');
+      return true;
+    });
+  });
+
   it('refuses rows for a table that belongs to a batch', async () => {
     await placeRows(store, { table: 'own', source: csv('phone\n+447911123456'), ownedBy: 'b1' });
     await assert.rejects(

@@ -62,6 +62,7 @@ describe('replaceIfOutgrown', () => {
     const lines = Array.from({ length: 45_000 }, (_, n) => `+${mobile(1_000 + n)},${n}`);
     await placeRows(store, { table: 'grown', source: csvSource(octets(`phone,n\n${lines.join('\n')}`)) });
     assert.equal((await store.tables.findOne({ _id: 'grown' }))?.bucketBits, 0);
+    assert.equal(await replaceIfOutgrown(store, 'grown'), true);
     const frozen = await freeze(store, 'grown');
     assert.equal(frozen.bucketBits, 4);
     assert.equal(frozen.total, 45_001);
@@ -94,7 +95,7 @@ describe('removeOrphans', () => {
     for (let k = 0; k < 12; k++) await append('kept', k * 20, 20);
     const first = (await store.tables.findOne({ _id: 'kept' }))!;
     const chunks = () => store.sourceChunks.countDocuments({ table: 'kept' });
-    const { imports, ...frozen } = await freeze({ ...store }, 'small');
+    const { imports, ...frozen } = await freeze(store, 'small');
     assert.ok(frozen.total > 0);
     await store.partitions.insertOne({
       ...frozen,
