@@ -72,9 +72,9 @@ export function chunkFlush(options: {
 
   async function all(): Promise<boolean> {
     while (writing) if (!(await writing)) return false;
-    const unstored = [...chunks.all()].filter((chunk) => chunk.outcomes.hasFacts);
+    const unstored = chunks.all().filter((chunk) => chunk.outcomes.hasFacts);
     const stored = unstored.length === 0 || (await store(unstored));
-    for (const chunk of [...chunks.all()]) chunks.close(chunk);
+    for (const chunk of chunks.all()) chunks.close(chunk);
     return stored;
   }
 

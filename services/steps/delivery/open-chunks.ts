@@ -77,9 +77,9 @@ export class OpenChunks {
     return this.front[0]?.index;
   }
 
-  *all(): IterableIterator<DeliveryChunk> {
-    yield* this.front;
-    yield* this.parked;
+  /** A copy: chunks are closed while it is walked. */
+  all(): DeliveryChunk[] {
+    return this.parked.size === 0 ? [...this.front] : [...this.front, ...this.parked];
   }
 
   /** The chunk from which the next window is taken; undefined: none is there yet, or too many are open. */
@@ -129,7 +129,7 @@ export class OpenChunks {
     if (!chunk.quiet || chunk.outcomes.hasFacts) return;
     const at = this.front.indexOf(chunk);
     if (at >= 0) this.front.splice(at, 1);
-    this.parked.delete(chunk);
     if (chunk.outcomes.waitingCount > 0) this.parked.add(chunk);
+    else this.parked.delete(chunk);
   }
 }

@@ -57,6 +57,8 @@ type Ending =
   | { kind: 'stopped'; stop: { code: string; message: string } };
 
 const TICK_MS = 100;
+/** One window is being sent, one more is authorised: a crash leaves no more than that in doubt. */
+const MAX_LEASES = 2;
 /** Without anything to send, the journal is asked this often whether the task is held. */
 const LOOK_EVERY_MS = 1_000;
 /** No intent is made for lines that will not be ready within its life. */
@@ -222,8 +224,7 @@ export class TaskRun {
 
   #mayAuthorise(): boolean {
     const { leases, retry } = this.#sender;
-    // One window is being sent, one more is authorised: a crash leaves no more than that in doubt.
-    if (leases.length >= 2 && !retry.holdsOthersBack) return false;
+    if (leases.length >= MAX_LEASES && !retry.holdsOthersBack) return false;
     return this.#o.provider.readyInMs() <= READY_WITHIN_MS;
   }
 
@@ -246,6 +247,8 @@ export class TaskRun {
     this.#sizer.limit(this.#o.pacing.perSecond());
     const size = this.#sizer.size;
     const messages = sender.retry.take(size);
+    // Throttled ones jump the queue; they must not bring a third window with them.
+    if (sender.leases.length >= MAX_LEASES) return messages;
     if (sender.waiting.nextAtMs <= Date.now()) messages.push(...(await this.#due(size - messages.length)));
     if (messages.length >= size || sender.retry.holdsOthersBack) return messages;
     const chunk = this.#chunks.current();
