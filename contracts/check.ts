@@ -139,8 +139,27 @@ function findingsOf(root: unknown, errors: readonly TLocalizedValidationError[])
   return [...findings.values()];
 }
 
+/** MongoDB stores 100 levels, and the outbox needs some of them; a body that nobody can store would hold its partition. */
+const MAX_LEVELS = 32;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  if (levels === 0) return true;
+  for (const name in value) {
+    if (isDeeper((value as Record<string, unknown>)[name], levels - 1)) return true;
+  }
+  return false;
+}
+
+function tooDeep(value: object): Finding[] {
+  return Object.entries(value)
+    .filter(([, each]) => isDeeper(each, MAX_LEVELS - 1))
+    .map(([field]) => ({ field, value: undefined, expected: `at most ${MAX_LEVELS} levels of nesting` }));
+}
+
 /** Checks a value against a schema; all findings at once, each with field, value and what is accepted. */
 export function check<S extends TSchema>(schema: S, value: unknown): Checked<Static<S>> {
+  if (isDeeper(value, MAX_LEVELS)) return { ok: false, errors: tooDeep(value as object) };
   const validator = validatorOf(schema);
   if (validator.Check(value)) return { ok: true, value: value as Static<S> };
   return { ok: false, errors: findingsOf(value, validator.Errors(value)) };
