@@ -57,13 +57,14 @@ async function runFiles(files: readonly string[], environment: NodeJS.ProcessEnv
   const isSlow = files.some((file) => /^test\/(chaos|bench)\//.test(file));
   const timeoutMs = Number(values.timeout ?? (isSlow ? 900 : 180)) * 1000;
   const reporter = values.spec ? 'spec' : new URL('./testing/reporter.mjs', import.meta.url).href;
-  const args = ['--import', import.meta.resolve('tsx'), '--test', `--test-reporter=${reporter}`];
-  args.push(`--test-concurrency=${values.concurrency}`, `--test-timeout=${timeoutMs}`);
+  const deadline = new URL('./testing/file-deadline.mjs', import.meta.url).href;
+  const args = ['--import', import.meta.resolve('tsx'), '--import', deadline];
+  args.push('--test', `--test-reporter=${reporter}`, `--test-concurrency=${values.concurrency}`);
   if (values.name) args.push(`--test-name-pattern=${values.name}`);
   const child = spawn(process.execPath, [...args, ...files], {
     cwd: checkoutDir,
     stdio: 'inherit',
-    env: environment,
+    env: { ...environment, SMSBATCH_TEST_FILE_MS: `${timeoutMs}` },
   });
   const [code] = await once(child, 'exit');
   return code === 0;

@@ -35,7 +35,8 @@ export default async function* reporter(events) {
   let ended = 0;
 
   for await (const { type, data } of events) {
-    const file = data.file ?? '';
+    // Node 20 gives absolute paths, Node 24 relative ones for some events.
+    const file = data.file ? resolve(data.file) : '';
     const isFile = data.name !== undefined && file !== '' && resolve(data.name) === file;
     const error = data.details?.error;
     if (type === 'test:stdout' || type === 'test:stderr') {

@@ -11,6 +11,10 @@ import { isAlive } from '../../../scripts/servers/directory-lock.ts';
 import { type Servers, startServers } from '../../../scripts/servers/start-servers.ts';
 import { testServers } from '../../support/servers.ts';
 
+// Without NATS_URL and the like, which a developer may have set.
+const { SMSBATCH_LOG_DIR } = process.env;
+const logsOnly = { SMSBATCH_LOG_DIR };
+
 async function inMongo<T>(
   servers: Servers,
   use: (db: ReturnType<MongoClient['db']>) => Promise<T>,
@@ -104,7 +108,7 @@ test('stop ends the servers and removes their data; twice is once', async () => 
 test('data in a folder of the caller outlives the run, on the same ports; two runs cannot share it', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'smsbatch-keep-'));
   try {
-    const options = { servers: ['nats'] as const, dataDir, label: 'keep', environment: {} };
+    const options = { servers: ['nats'] as const, dataDir, label: 'keep', environment: logsOnly };
     const first = await startServers(options);
     await assert.rejects(startServers(options), /in use by another run/);
     const nc = await connect({ servers: first.natsUrl });
@@ -126,7 +130,11 @@ test('data in a folder of the caller outlives the run, on the same ports; two ru
 test('servers of the environment are used as they are, and are not ours to kill', async () => {
   await using servers = await startServers({
     servers: ['mongo', 'redis'],
-    environment: { MONGODB_URL: 'mongodb://db.example/?tls=true', REDIS_ADDR: 'cache.example:6380' },
+    environment: {
+      ...logsOnly,
+      MONGODB_URL: 'mongodb://db.example/?tls=true',
+      REDIS_ADDR: 'cache.example:6380',
+    },
     database: 'mine',
   });
   assert.equal(servers.mongoUrl, 'mongodb://db.example/?tls=true&retryWrites=false');
@@ -137,8 +145,14 @@ test('servers of the environment are used as they are, and are not ours to kill'
 });
 
 test('each file has a database of its own', async () => {
-  await using one = await startServers({ servers: ['mongo'], environment: { MONGODB_URL: 'mongodb://x' } });
-  await using other = await startServers({ servers: ['mongo'], environment: { MONGODB_URL: 'mongodb://x' } });
+  await using one = await startServers({
+    servers: ['mongo'],
+    environment: { ...logsOnly, MONGODB_URL: 'mongodb://x' },
+  });
+  await using other = await startServers({
+    servers: ['mongo'],
+    environment: { ...logsOnly, MONGODB_URL: 'mongodb://x' },
+  });
   assert.notEqual(one.mongoDatabase, other.mongoDatabase);
   assert.match(one.mongoDatabase, /^[A-Za-z0-9_-]{1,38}$/);
 });
