@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { Queue, Worker } from 'bullmq';
 import smpp from 'smpp';
 import { numberOf, SENDER, textOf } from './message.ts';
+import { cpuMeter } from './usage.ts';
 
 const CONCURRENCY = 200;
 const ADD_AT_ONCE = 1_000;
@@ -52,6 +53,7 @@ worker.on('completed', () => {
 });
 await worker.waitUntilReady();
 
+const cpu = cpuMeter();
 const from = performance.now();
 for (let first = 0; first < messages; first += ADD_AT_ONCE) {
   const size = Math.min(ADD_AT_ONCE, messages - first);
@@ -63,6 +65,8 @@ for (let first = 0; first < messages; first += ADD_AT_ONCE) {
   );
 }
 await allDone;
-console.log(JSON.stringify({ result: true, messages, seconds: (performance.now() - from) / 1000 }));
+console.log(
+  JSON.stringify({ result: true, messages, seconds: (performance.now() - from) / 1000, cpuSeconds: cpu() }),
+);
 process.once('SIGTERM', () => process.exit(0));
 setInterval(() => {}, 60_000);

@@ -20,7 +20,12 @@ export async function importFile(nc: NatsConnection, table: string, path: string
 }
 
 /** Creates, starts and waits for one batch. @throws when it does not end as Succeeded with everyone accepted */
-export async function runBatch(nc: NatsConnection, table: string, provider: string): Promise<EngineRun> {
+export async function runBatch(
+  nc: NatsConnection,
+  table: string,
+  provider: string,
+  onEvent: (event: string) => void = () => {},
+): Promise<EngineRun> {
   const batch = {
     name: `bench ${table}`,
     tableStorageName: table,
@@ -28,8 +33,14 @@ export async function runBatch(nc: NatsConnection, table: string, provider: stri
     sender: SENDER,
     providers: [provider],
   };
+  const events = nc.subscribe('sms.evt.*.state-changed', {
+    callback: (error, message) => {
+      if (!error) onEvent(message.json<{ event: string }>().event);
+    },
+  });
   const { id } = await callApi<BatchView>(nc, 'batch', 'create', { batch, start: true });
   const ended = await callApi<BatchView>(nc, 'batch', 'wait', { id, timeoutMs: WAIT_MS }, WAIT_MS + 5_000);
+  events.unsubscribe();
   if (ended.state !== 'Succeeded' || ended.counts.accepted !== ended.total) {
     throw new Error(
       `batch ${id}: ${ended.state} ${JSON.stringify(ended.counts)} ${JSON.stringify(ended.reason)}`,

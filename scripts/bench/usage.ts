@@ -15,6 +15,15 @@ export function cpuSeconds(pid: number): number {
   }
 }
 
+/** CPU seconds of this process from now on. */
+export function cpuMeter(): () => number {
+  const from = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(from);
+    return (user + system) / 1_000_000;
+  };
+}
+
 /** Peak resident memory in MB. */
 export function peakMb(pid: number): number {
   try {

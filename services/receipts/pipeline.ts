@@ -2,7 +2,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { turnstile } from '../../lib/lifecycle/turnstile.ts';
 import { isTransient } from '../../lib/mongo/errors.ts';
-import type { Outcome } from '../../lib/nats/outcome.ts';
+import { type Outcome, settle } from '../../lib/nats/outcome.ts';
 import { isUnavailable } from '../../lib/nats/unavailable.ts';
 import { park } from '../../lib/receipts/parked.ts';
 import type { Store } from '../../lib/store/collections.ts';
@@ -32,6 +32,8 @@ const DIRECTORY_MAX_AGE_MS = 1_000;
 const DIRECTORY_HURRY_MS = 150;
 const GIVE_BACK_MS = 1_000;
 const TRIES_OF_POISON = 3;
+/** Receipts read ahead of the round that is being stored. */
+const MAX_QUEUED = 20_000;
 
 /** From messages of SMS_RECEIPTS to receipt documents, one round after the other. */
 export class Pipeline {
@@ -40,6 +42,10 @@ export class Pipeline {
   /** Rounds change chunks in memory: never two at once. */
   readonly #rounds = turnstile(1, 1_000_000);
   #held: JoinItem[] = [];
+  #queued: JoinItem[] = [];
+  #queuedLate: LateItem[] = [];
+  /** The round that will take what is queued. */
+  #next: Promise<void> | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -49,12 +55,15 @@ export class Pipeline {
     return this.#held.length;
   }
 
-  /** For fetchLoop. Messages are acknowledged here, when all that they hold is stored; only poison is settled there. */
+  /**
+   * For fetchLoop. Messages are acknowledged here, when all that they hold is stored; only poison is settled there. Comes back
+   * as soon as the receipts are queued, so that the next messages are read while a round is being stored; what has queued up
+   * meanwhile is one round.
+   */
   async handle(messages: readonly JsMsg[]): Promise<Outcome[]> {
     const nowMs = performance.now();
     const outcomes: Outcome[] = [];
-    const items: JoinItem[] = [];
-    const late: LateItem[] = [];
+    let receipts = 0;
     for (const message of messages) {
       const opened = openMessage(message, nowMs);
       if (!opened.ok) {
@@ -64,18 +73,36 @@ export class Pipeline {
       outcomes.push('leave');
       if (opened.incoming.open === 0) opened.incoming.ack();
       else this.#open.add(opened.incoming);
-      for (const item of opened.items) items.push(item);
-      for (const each of opened.late) late.push(each);
+      for (const item of opened.items) this.#queued.push(item);
+      for (const each of opened.late) this.#queuedLate.push(each);
+      receipts += opened.items.length;
+      this.#options.metrics.lateAnswers.inc(opened.late.length);
     }
-    this.#options.metrics.receipts.inc(items.length);
-    this.#options.metrics.lateAnswers.inc(late.length);
-    await this.exclusively(() => this.#guarded(items, late));
+    this.#options.metrics.receipts.inc(receipts);
+    const round = this.#work();
+    if (this.#queued.length > MAX_QUEUED) await round;
     return outcomes;
+  }
+
+  /** Runs a round over all that is queued, unless one that has not begun yet will. */
+  #work(): Promise<void> {
+    // Begun in a later microtask: a round that began at once would clear `#next` before it is set, and no other came.
+    this.#next ??= Promise.resolve().then(() =>
+      this.exclusively(() => {
+        this.#next = undefined;
+        const items = this.#queued;
+        const late = this.#queuedLate;
+        this.#queued = [];
+        this.#queuedLate = [];
+        return this.#guarded(items, late);
+      }),
+    );
+    return this.#next;
   }
 
   /** Another look at what waits in memory. */
   async retryHeld(): Promise<void> {
-    if (this.#held.length > 0) await this.exclusively(() => this.#guarded([], []));
+    if (this.#held.length > 0) await this.#work();
   }
 
   /** Says of what is not settled that it is being worked on. */
@@ -88,6 +115,7 @@ export class Pipeline {
 
   /** Before the end of the process: what waits in memory goes to the store. */
   async flush(): Promise<void> {
+    await this.#work();
     await this.exclusively(async () => {
       const held = this.#held;
       this.#held = [];
@@ -137,13 +165,19 @@ export class Pipeline {
           source.giveBack(GIVE_BACK_MS);
           continue;
         }
-        source.settled = true;
-        const outcome = await this.#options.bury(
-          source.message,
-          `tried ${tries} times: ${(error as Error).message}`,
-        );
-        if (typeof outcome === 'object' && 'term' in outcome) source.message.term(outcome.term);
+        await this.#bury(source, `tried ${tries} times: ${(error as Error).message}`);
       }
+    }
+  }
+
+  async #bury(source: Incoming, reason: string): Promise<void> {
+    try {
+      const outcome = await this.#options.bury(source.message, reason);
+      source.settled = true;
+      settle(source.message, outcome);
+    } catch (err) {
+      this.#options.log.warn({ err, reason }, 'a dead letter could not be stored');
+      source.giveBack(GIVE_BACK_MS);
     }
   }
 
