@@ -42,6 +42,7 @@ export function startSteps(deps: StepsDeps): Steps {
   const { nc } = nats;
   const steps = chosen(deps.registry, config.STEP_TYPES);
   const publisher = publisherOf(nats);
+  const holder = deps.holder ?? newHostId();
   const runners: Runner[] = steps.map((step) =>
     runner({
       nats,
@@ -49,7 +50,7 @@ export function startSteps(deps: StepsDeps): Steps {
       publisher,
       step,
       log: log.child({ step: step.type }),
-      holder: deps.holder ?? newHostId(),
+      holder,
       progressEveryMs: deps.progressEveryMs ?? 1_000,
       concurrency: config.STEP_CONCURRENCY,
       expiresMs: deps.expiresMs,

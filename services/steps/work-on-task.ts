@@ -72,7 +72,10 @@ export async function workOnTask(
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error;
       log.info({ code: error.code, reason: error.message }, 'step failed');
-      return answer(failed(error.code, error.message, error.findings));
+      const told = await answer(failed(error.code, error.message, error.findings));
+      // Behind the answer: before it, a crash between the two would make of the failure a mere stop.
+      await yieldTask(store.tasks, task, {});
+      return told;
     } finally {
       await flush();
     }

@@ -23,7 +23,7 @@ export function bucketNumbers(
     const seen = new Set<string>();
     const { from } = chunksOfBucket(partition, bucket);
     for (let at = from; at < index; at += CHUNKS_A_READ) {
-      const chunks = await readSourceChunks(store, partition, at, Math.min(index, at + CHUNKS_A_READ));
+      const chunks = await readSourceChunks(store, partition, at, Math.min(index, at + CHUNKS_A_READ), []);
       for (const { phones, size } of chunks) {
         for (const phone of splitColumn(phones, size)) seen.add(phone);
       }

@@ -56,7 +56,7 @@ async function prepareRange(
   const numbers = bucketNumbers(store, partition);
   const life = lifeId(batch._id, batch.incarnation);
   const read = (from: number) =>
-    quiet(readSourceChunks(store, partition, from, Math.min(to, from + CHUNKS_A_GROUP)));
+    quiet(readSourceChunks(store, partition, from, Math.min(to, from + CHUNKS_A_GROUP), maker.columns));
 
   let reading = read(range.from);
   let written: { upTo: number; chunks: Promise<CountedChunk[]> } | undefined;

@@ -52,7 +52,13 @@ describe('partition of a table', () => {
     await rig.table('t3', people(100));
     const batch = await rig.batch('t3', { tableStorageName: 't3' });
     const task = (await rig.issue(batch, 'other')) && (await rig.store.tasks.findOne({ batchId: 't3' }))!;
-    const context = { task, batch, store: rig.store, guard: async () => 'go' } as unknown as StepContext;
+    const context = {
+      task,
+      batch,
+      store: rig.store,
+      signal: new AbortController().signal,
+      guard: async () => 'go',
+    } as unknown as StepContext;
     const outcomes = await Promise.all([1, 2, 3].map(() => partitionStep.run(context)));
     for (const outcome of outcomes) assert.deepEqual(outcome, outcomes[0]);
     assert.equal(await rig.store.partitions.countDocuments({ batchId: 't3' }), 1);

@@ -69,6 +69,9 @@ describe('a task of a custom step', () => {
     const { verb, body } = await rig.run(await rig.batch('b3', {}), 'credit');
     assert.equal(verb, 'step-failed');
     assert.equal(body.code, 'no-credit');
+    // Out no more: else the sweep would look for its message for ever.
+    await messageGone(stepSubject('credit', 'b3', 0, 1));
+    assert.equal((await rig.store.tasks.findOne({ _id: taskId('b3', 'l1', 'credit', 0) }))?.out, false);
     assert.deepEqual(body.errors, [finding]);
   });
 
