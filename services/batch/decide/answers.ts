@@ -1,7 +1,6 @@
 import { addCounts, noOutcomes, noReceipts } from '../../../contracts/outcomes.ts';
 import type { StepDone, StepFailed, StepYielded } from '../../../contracts/steps.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
-import type { Decision } from './decision.ts';
 import { endFinished, goOn } from './phases.ts';
 import { settle, stop } from './stopping.ts';
 import { setReason, type Turn } from './turn.ts';
@@ -104,5 +103,3 @@ export function stepFailed(turn: Turn, answer: StepFailed): void {
   const { code, message, errors } = answer;
   stop(turn, 'Failed', { code, message, ...(errors && { errors }) });
 }
-
-export const dropped = (why: string): Decision => ({ kind: 'dropped', why });

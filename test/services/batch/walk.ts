@@ -157,6 +157,9 @@ export class Walk {
           `${event} leads to ${stateName(to)}`,
         );
       }
+      if (bare === 'Resume' || bare === 'Retry') {
+        assert.ok(doc.epoch > before!.epoch, `${event} begins a new epoch`);
+      }
       at = to;
     }
     assert.deepEqual(at, doc.state, 'no state changes without its event');
