@@ -210,6 +210,7 @@ export class Walk {
       assert.equal(state, this.state);
       const sum = totalOf(counts);
       if (state === 'Succeeded' && this.doc!.deliveryBegan) {
+        assert.ok(this.doc!.counted, 'the end is decided on a count');
         assert.equal(sum, total, 'the counts of the end sum to the total');
         assert.equal(counts.pending + counts.inFlight, 0, 'a batch succeeds when everyone is final');
         assert.equal(counts.accepted, this.doneOf('delivery') * A_TASK);
