@@ -1,7 +1,18 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  constants,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Announce, seconds } from './announce.ts';
 import { lock } from './directory-lock.ts';
@@ -53,6 +64,28 @@ async function pip(
   }
 }
 
+/**
+ * Where a copy was found last, and with which interpreter: asking a Python for its version and for pip takes a second or
+ * more on a busy machine, at every start. It holds while the interpreter's real path (`…/python3.11`) is there.
+ */
+async function rememberedCopy(file: string): Promise<PrivateCopy | null> {
+  try {
+    const copy = JSON.parse(await readFile(file, 'utf8')) as PrivateCopy;
+    await access(copy.python, constants.X_OK);
+    await access(copy.dir);
+    return copy;
+  } catch {
+    return null;
+  }
+}
+
+async function remember(file: string, copy: PrivateCopy): Promise<PrivateCopy> {
+  const written = `${file}.${process.pid}`;
+  await writeFile(written, JSON.stringify({ ...copy, python: await realpath(copy.python) }));
+  await rename(written, file);
+  return copy;
+}
+
 /** The private copy of a server below the runtime folder, fetched with pip where it is not there yet. */
 export async function privateCopy(wanted: WheelsWanted, announce: Announce): Promise<PrivateCopy> {
   const remedied = (error: unknown) =>
@@ -62,20 +95,26 @@ export async function privateCopy(wanted: WheelsWanted, announce: Announce): Pro
     .update(await readFile(requirements))
     .digest('hex')
     .slice(0, 8);
+  const copies = join(runtimeDir(), 'servers');
+  const title = wanted.title.replaceAll(/[^\w.]+/g, '-');
+  const base = `${title}-${process.platform}-${process.arch}-${pins}`;
+  const memory = join(copies, `${base}.json`);
+  const remembered = process.env.SMSBATCH_PYTHON ? null : await rememberedCopy(memory);
+  if (remembered) return remembered;
+
   const python = await findPython(wanted.python).catch((error) => {
     throw remedied(error);
   });
-  const binding = wanted.boundToPython ? `-py${python.version.split('.').slice(0, 2).join('.')}` : '';
-  const copies = join(runtimeDir(), 'servers');
-  const name = `${wanted.title.replaceAll(/[^\w.]+/g, '-')}-${process.platform}-${process.arch}${binding}-${pins}`;
+  const minor = python.version.split('.').slice(0, 2).join('.');
+  const name = wanted.boundToPython ? `${base}-py${minor}` : base;
   const dir = join(copies, name);
   const isThere = () =>
-    stat(dir).then(
+    access(dir).then(
       () => true,
       () => false,
     );
   const copy = { dir, python: python.executable };
-  if (await isThere()) return copy;
+  if (await isThere()) return remember(memory, copy);
 
   await mkdir(copies, { recursive: true });
   await using _held = await lock(join(copies, `${name}.lock`), () =>
@@ -86,7 +125,7 @@ export async function privateCopy(wanted: WheelsWanted, announce: Announce): Pro
   const started = performance.now();
   const unfinished = await mkdtemp(join(copies, '.unfinished-'));
   try {
-    await pip(python.executable, unfinished, requirements.pathname, wanted.pipArguments ?? []);
+    await pip(python.executable, unfinished, fileURLToPath(requirements), wanted.pipArguments ?? []);
     // Whoever sees the folder sees all of it.
     await rename(unfinished, dir);
   } catch (error) {
@@ -95,5 +134,5 @@ export async function privateCopy(wanted: WheelsWanted, announce: Announce): Pro
     await rm(unfinished, { recursive: true, force: true });
   }
   announce(`${wanted.title}: ready in ${seconds(performance.now() - started)}`);
-  return copy;
+  return remember(memory, copy);
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { DCLinter } from 'dclint';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const composeFile = join(root, 'deploy/compose.yaml');
@@ -23,29 +24,36 @@ function run(
   });
 }
 
-// The Compose specification's own schema, and rules against what bites later: floating tags, ports open to everybody.
-function lint(file: string) {
-  const taste = ['service-keys-order', 'services-alphabetical-order', 'require-quotes-in-ports'];
-  const args = [file, '--max-warnings', '0', ...taste.flatMap((rule) => ['--disable-rule', rule])];
-  return run(process.execPath, [join(root, 'node_modules/dclint/bin/dclint.cjs'), ...args]);
+// dclint's own declarations do not resolve under `nodenext`.
+interface LintResult {
+  messages: { line: number; rule: string; message: string }[];
 }
 
-test('compose.yaml fits the Compose schema', async () => {
-  const { code, output } = await lint(composeFile);
-  assert.equal(code, 0, output);
+// The Compose specification's own schema, and rules against what bites later: floating tags, ports open to everybody.
+function findings(file: string): string[] {
+  const taste = ['service-keys-order', 'services-alphabetical-order', 'require-quotes-in-ports'];
+  const rules = Object.fromEntries(taste.map((rule) => [rule, 0 as const]));
+  const results: LintResult[] = new DCLinter({ rules, quiet: false, debug: false, exclude: [] }).lintFiles(
+    [file],
+    false,
+  );
+  assert.equal(results.length, 1);
+  return results.flatMap(({ messages }) =>
+    messages.map(({ line, rule, message }) => `${line} ${rule}: ${message}`),
+  );
+}
+
+test('compose.yaml fits the Compose schema', () => {
+  assert.deepEqual(findings(composeFile), []);
 });
 
 test('the check of the schema finds a key that Compose does not know', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'compose-'));
   try {
     const planted = join(dir, 'compose.yaml');
-    await writeFile(
-      planted,
-      (await readFile(composeFile, 'utf8')).replace('stop_grace_period:', 'stop_grace_time:'),
-    );
-    const { code, output } = await lint(planted);
-    assert.notEqual(code, 0);
-    assert.match(output, /stop_grace_time|additional propert/i);
+    const compose = await readFile(composeFile, 'utf8');
+    await writeFile(planted, compose.replace('stop_grace_period:', 'stop_grace_time:'));
+    assert.match(findings(planted).join('\n'), /additional propert/i);
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -49,9 +49,14 @@ test('two processes at once fetch one copy, by its hash, and both use it', async
   const downloads = both.filter(({ stderr }) => /nats-server 2\.15\.1: downloading/.test(stderr));
   assert.equal(downloads.length, 1);
   assert.match(downloads[0]?.stderr ?? '', /nats-server 2\.15\.1: ready in [\d.]+ s/);
-  const copies = await readdir(join(runtime, 'servers'));
-  assert.equal(copies.length, 1, `${copies}`);
-  assert.match(copies[0] ?? '', /^nats-server-2\.15\.1-\w+-\w+-[0-9a-f]{8}$/);
+  const [copy = '', ...others] = (await readdir(join(runtime, 'servers'))).sort();
+  assert.match(copy, /^nats-server-2\.15\.1-\w+-\w+-[0-9a-f]{8}$/);
+  assert.deepEqual(others, [`${copy}.json`]);
+
+  // Found again without a word, and without looking for a Python.
+  const again = await start({ PATH: '/bin:/usr/sbin', SMSBATCH_PYTHON: '' });
+  assert.equal(again.origin, 'private copy', again.stderr);
+  assert.equal(again.stderr, '');
 });
 
 test('a download that fails says why and what to do, and leaves nothing half done', async (t) => {
