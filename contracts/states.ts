@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 
 /** Built-in steps, in the only order in which a chain may name them. */
 export const BUILT_IN_STEPS = [
@@ -34,7 +34,6 @@ export const BatchState = Type.Union([
   Type.Object({ phase: Type.String(), status: Type.Enum(PHASE_STATUSES) }, { additionalProperties: false }),
 ]);
 export type BatchState = { phase: null; status: BatchStatus } | { phase: string; status: PhaseStatus };
-export type CheckedBatchState = Static<typeof BatchState>;
 
 /** `preparation` → `Preparation`, `credit-check` → `CreditCheck`. */
 export const phaseName = (stepType: string): string =>

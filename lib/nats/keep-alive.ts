@@ -1,4 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { EXTEND_EVERY_MS } from '../../contracts/streams.ts';
 
 /**
  * Tells the server every `everyMs` that these messages are being worked on, until disposed of. With an `ack_wait` of 5 s
@@ -7,7 +8,11 @@ import type { JsMsg } from '@nats-io/jetstream';
  * It beats only as long as this process turns its event loop, and no longer than `maxMs`: a handler that hangs for ever
  * must lose its message some time.
  */
-export function keepAlive(messages: Iterable<JsMsg>, everyMs = 2_000, maxMs = Infinity): Disposable {
+export function keepAlive(
+  messages: Iterable<JsMsg>,
+  everyMs = EXTEND_EVERY_MS,
+  maxMs = Infinity,
+): Disposable {
   const end = performance.now() + maxMs;
   const timer = setInterval(() => {
     if (performance.now() >= end) return clearInterval(timer);

@@ -6,7 +6,7 @@ import { create, createChild } from './decide/create.ts';
 import { type Decision, type Facts, rejected } from './decide/decision.ts';
 import { abort, pause, resume, retry, start } from './decide/lifecycle.ts';
 import { reconcile } from './decide/reconcile.ts';
-import { remove } from './decide/remove.ts';
+import { removal, remove } from './decide/remove.ts';
 import { beginTurn, type CommandMeta, emit, emitProgress, type Turn } from './decide/turn.ts';
 import { update } from './decide/update.ts';
 import { wakeAt } from './decide/wake.ts';
@@ -92,8 +92,9 @@ function validate(turn: Turn, facts: Facts): Decision {
 
 /** What a tombstone still takes: the answer of the clean-up that removes what belonged to the batch. */
 function onTombstone(doc: BatchDocument, { verb }: Command): Decision {
-  if (verb.startsWith('step-') || verb === 'reconcile')
-    return { kind: 'dropped', why: 'the batch is deleted' };
+  // The clean-up's message was lost with its stream: it goes out again.
+  if (verb === 'reconcile') return { kind: 'told', effects: [removal(doc)] };
+  if (verb.startsWith('step-')) return { kind: 'dropped', why: 'the batch is deleted' };
   if (verb === 'delete') return { kind: 'unchanged' };
   return rejected('deleted', `Batch ${doc._id} was deleted.`);
 }

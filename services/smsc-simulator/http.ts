@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { BehaviourChange } from './behaviour.ts';
 import { behaviourFindings } from './behaviour-schema.ts';
-import type { Simulator } from './simulator.ts';
+import type { Simulator } from './control.ts';
 
 const maxBodyBytes = 1024 * 1024;
 const rowsPerWrite = 500;

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { type Behaviour, type BehaviourChange, changed, defaultBehaviour } from './behaviour.ts';
+import type { Simulator } from './control.ts';
 import { startHttp } from './http.ts';
-import type { LedgerMessage, Summary } from './recorder.ts';
-import { Smsc, type SmscStatus } from './smsc.ts';
+import { Smsc } from './smsc.ts';
 
 export interface SimulatorOptions {
   host?: string;
@@ -25,20 +25,7 @@ export interface SimulatorOptions {
   random?: () => number;
 }
 
-export interface Simulator {
-  readonly smppPort: number;
-  readonly httpPort: number | undefined;
-  readonly behaviour: Behaviour;
-  change(change: BehaviourChange): Behaviour;
-  /** Forgets what came in, and receipts not sent yet. */
-  reset(): void;
-  summary(): Promise<Summary & SmscStatus>;
-  messages(query?: { after?: number; msisdn?: string }): Generator<LedgerMessage>;
-  /** Cuts all connections; returns how many. */
-  disconnectAll(): number;
-  stop(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
-}
+export type { Simulator } from './control.ts';
 
 /** An SMSC on real TCP, in this process; main.ts makes a process of its own of it. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {

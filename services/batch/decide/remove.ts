@@ -1,4 +1,6 @@
 import { isFinal } from '../../../contracts/states.ts';
+import type { BatchDocument } from '../../../lib/store/batch-document.ts';
+import type { Effect } from '../../../lib/store/effects.ts';
 import { TOMBSTONE_MS } from './create.ts';
 import { type Decision, type Facts, rejected } from './decision.ts';
 import { forbids } from './lifecycle.ts';
@@ -23,17 +25,13 @@ export function remove(turn: Turn, facts: Facts): Decision | undefined {
   doc.removeAt = new Date(at + TOMBSTONE_MS);
   doc.epoch += 1;
   doc.work = { step: 'cleanup', count: 1, next: 1, out: [0], yielded: [] };
-  turn.effects.push({
-    kind: 'task',
-    task: {
-      batchId: doc._id,
-      step: 'cleanup',
-      task: 0,
-      epoch: doc.epoch,
-      incarnation: doc.incarnation,
-      config: { removeAll: true },
-    },
-  });
+  turn.effects.push(removal(doc));
   emit(turn, 'deleted', { version: doc.version });
   return undefined;
 }
+
+/** The task that removes all that belonged to the batch. */
+export const removal = ({ _id, epoch, incarnation }: BatchDocument): Effect => ({
+  kind: 'task',
+  task: { batchId: _id, step: 'cleanup', task: 0, epoch, incarnation, config: { removeAll: true } },
+});

@@ -231,6 +231,8 @@ describe('a batch, given its state and a command', () => {
     assert.equal(batch.refusal?.code, 'deleted');
     batch.when('start');
     assert.equal(batch.refusal?.code, 'deleted');
+    batch.when('reconcile');
+    assert.deepEqual(batch.handedOut, [0], 'a clean-up whose message was lost goes out again');
     const running = Scenario.given().upTo('delivery').when('delete');
     assert.equal(running.refusal?.code, 'state-forbids');
   });
