@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { type Behaviour, type BehaviourChange, changed, defaultBehaviour } from './behaviour.ts';
+import { type BehaviourChange, changed, defaultBehaviour } from './behaviour.ts';
 import type { Simulator } from './control.ts';
 import { startHttp } from './http.ts';
 import { Smsc } from './smsc.ts';
