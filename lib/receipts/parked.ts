@@ -22,6 +22,7 @@ export interface ParkedReceipt {
 export const PARKED_INDEXES: IndexTable = {
   parked_receipts: [
     { name: 'due', key: { nextTryAtMs: 1 } },
+    { name: 'number', key: { 'receipt.msisdn': 1 } },
     { name: 'oldest', key: { parkedAt: 1 }, options: { expireAfterSeconds: PARKED_HOURS * 3_600 } },
   ],
 };
@@ -63,6 +64,12 @@ export const dueParked = (db: Db, nowMs: number, limit: number): Promise<ParkedR
     .find({ nextTryAtMs: { $lte: nowMs } }, { batchSize: limit })
     .sort({ nextTryAtMs: 1 })
     .limit(limit)
+    .toArray();
+
+/** All that are parked for some numbers. */
+export const parkedOf = (db: Db, msisdns: readonly string[]): Promise<ParkedReceipt[]> =>
+  parkedReceipts(db)
+    .find({ 'receipt.msisdn': { $in: [...new Set(msisdns)] } })
     .toArray();
 
 /** Puts the next try off, longer each time; done before the try, so that another process does not make the same. */

@@ -38,9 +38,15 @@ export class BucketLocator {
       }
     }
     const sorted = keys.subarray(0, count).sort();
-    this.#hashes = Uint32Array.from(sorted, (key) => Math.floor(key / MAX_ROWS));
-    this.#places = Uint32Array.from(sorted, (key) => places[key % MAX_ROWS]!);
-    this.#parts = Uint8Array.from(sorted, (key) => parts[key % MAX_ROWS]!);
+    this.#hashes = new Uint32Array(count);
+    this.#places = new Uint32Array(count);
+    this.#parts = new Uint8Array(count);
+    for (let i = 0; i < count; i++) {
+      const row = sorted[i]! % MAX_ROWS;
+      this.#hashes[i] = (sorted[i]! - row) / MAX_ROWS;
+      this.#places[i] = places[row]!;
+      this.#parts[i] = parts[row]!;
+    }
   }
 
   get size(): number {

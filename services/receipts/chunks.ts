@@ -7,7 +7,8 @@ import type { Store } from '../../lib/store/collections.ts';
 import { OUTCOME_PROJECTION, ReceiptChunk, type SentChunk } from './receipt-chunk.ts';
 
 const CHUNKS_A_READ = 100;
-const CHUNKS_A_WRITE = 100;
+const CHUNKS_A_WRITE = 50;
+const PAGES_AT_ONCE = 3;
 
 /** Chunks that receipts came for lately, with their receipt documents as this process last read or wrote them. */
 export class Chunks {
@@ -41,28 +42,28 @@ export class Chunks {
   /** Reads chunks that are not known; one that has no outcome document yet stays unknown. */
   async load(ids: readonly string[]): Promise<void> {
     const missing = ids.filter((id) => !this.#known.has(id));
-    for (const page of pages(missing, CHUNKS_A_READ)) {
+    await inPages(missing, CHUNKS_A_READ, async (page) => {
       const [sent, receipts] = await Promise.all([this.#readSent(page), this.#readReceipts(page)]);
       for (const each of sent) {
         this.#known.set(each._id, new ReceiptChunk(each, receipts.get(each._id), this.#now()));
       }
-    }
+    });
   }
 
   /** Looks again for ids in chunks that are still being sent. */
   async refresh(chunks: readonly ReceiptChunk[]): Promise<void> {
-    for (const page of pages(chunks, CHUNKS_A_READ)) {
+    await inPages(chunks, CHUNKS_A_READ, async (page) => {
       const sent = await this.#readSent(page.map((chunk) => chunk.id));
       for (const each of sent) this.#known.get(each._id)?.refresh(each, this.#now());
-    }
+    });
   }
 
   /** What another process wrote, after a lost race. */
   async reread(chunks: readonly ReceiptChunk[]): Promise<void> {
-    for (const page of pages(chunks, CHUNKS_A_READ)) {
+    await inPages(chunks, CHUNKS_A_READ, async (page) => {
       const receipts = await this.#readReceipts(page.map((chunk) => chunk.id));
       for (const chunk of page) chunk.replaceColumns(receipts.get(chunk.id));
-    }
+    });
   }
 
   /** Forgets, so that the next receipt reads from the store. */
@@ -93,19 +94,18 @@ export class Chunks {
     onCounts: (id: string, counts: ReceiptCounts) => void,
   ): Promise<boolean> {
     let all = true;
-    for (const page of pages(chunks, CHUNKS_A_WRITE)) {
+    await inPages(chunks, CHUNKS_A_WRITE, async (page) => {
       const counted = page.map((chunk) => ({ chunk, ...chunk.columns.counts(chunk.statuses) }));
-      const written = await this.#writePage(counted);
-      if (!written) {
+      if (!(await this.#writePage(counted))) {
         all = false;
-        continue;
+        return;
       }
       for (const { chunk, counts } of counted) {
         chunk.columns.version += 1;
         chunk.columns.changed = false;
         onCounts(chunk.id, counts);
       }
-    }
+    });
     return all;
   }
 
@@ -150,6 +150,20 @@ export class Chunks {
   }
 }
 
-function* pages<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
+/** A few pages at a time, so that one is encoded while the server works on another. All are waited for, also after an error. */
+async function inPages<T>(
+  items: readonly T[],
+  size: number,
+  work: (page: readonly T[]) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const page = items.slice(next, next + size);
+      next += size;
+      await work(page);
+    }
+  };
+  const done = await Promise.allSettled(Array.from({ length: PAGES_AT_ONCE }, worker));
+  for (const each of done) if (each.status === 'rejected') throw each.reason;
 }

@@ -3,14 +3,17 @@ import { hashMsisdn } from '../../lib/phone/bucket.ts';
 import { idKey, otherIdKeys } from '../../lib/receipts/id-keys.ts';
 import type { ReceiptChunk } from './receipt-chunk.ts';
 
-/** Where a receipt may belong: a number is at this position of this chunk. */
+/** Where a receipt may belong: its number is at this position of this chunk. */
 export interface Candidate {
   chunk: string;
   position: number;
   parts: number;
 }
 
-/** One receipt on its way to its chunk. Made once, kept while it waits: no promise and no closure a receipt. */
+/**
+ * One receipt on its way to its chunk. The one object that is made for it: there are a hundred thousand a second, and what
+ * each needs more costs more than all the comparing.
+ */
 export class JoinItem {
   readonly receipt: DeliveryReceipt;
   readonly provider: string;
@@ -23,9 +26,15 @@ export class JoinItem {
   /** Which of the account's lives is looked at next. */
   cursor = 0;
   joined = false;
+  /** The place that is compared with; once joined, the place where it is. */
+  position = 0;
+  /** Messages on air at that place. */
+  parts = 1;
+  /** Which of them this receipt is for. */
+  part = 0;
   /** Where its number was found without an id to compare with: worth another look soon. */
-  awaiting: Candidate[] | undefined;
-  #otherKeys: number[] | undefined;
+  awaiting: Candidate[] | undefined = undefined;
+  #otherKeys: number[] | undefined = undefined;
 
   constructor(receipt: DeliveryReceipt, provider: string, source: object, sinceMs: number) {
     this.receipt = receipt;
@@ -54,6 +63,12 @@ export class JoinItem {
   get otherKeys(): readonly number[] {
     this.#otherKeys ??= otherIdKeys(this.receipt.messageId);
     return this.#otherKeys;
+  }
+
+  awaits(chunk: string, position: number, parts: number): void {
+    const candidate = { chunk, position, parts };
+    if (this.awaiting) this.awaiting.push(candidate);
+    else this.awaiting = [candidate];
   }
 }
 

@@ -1,11 +1,11 @@
-import { lifeId, parseChunkId } from '../../contracts/ids.ts';
+import { chunkId, lifeId, parseChunkId } from '../../contracts/ids.ts';
 import type { ReceiptCounts } from '../../contracts/outcomes.ts';
 import type { LateAnswerEntry } from '../../lib/store/merge-outcomes.ts';
 import { RECEIPT_LETTERS } from '../../lib/store/receipt-lattice.ts';
 import type { Chunks } from './chunks.ts';
 import type { Directory } from './directory.ts';
 import type { JoinItem, LateItem } from './join-item.ts';
-import { type Bucket, type Found, locate, sortedByHash } from './locate.ts';
+import { type Bucket, type ChunkGroup, locate, sortedByHash } from './locate.ts';
 import type { Locators } from './locators.ts';
 import type { ReceiptChunk } from './receipt-chunk.ts';
 
@@ -24,17 +24,20 @@ export interface RoundOptions {
 
 const MAX_RACES = 10;
 
-/** One change to a chunk, kept until it is stored: after a lost race it is made again on what the winner wrote. */
-type Change = { kind: 'receipt'; found: Found; part: number } | { kind: 'late'; answer: LateAnswerEntry };
+/** What is joined to a chunk, kept until it is stored: after a lost race it is joined again to what the winner wrote. */
+interface Changes {
+  items: JoinItem[];
+  late: LateAnswerEntry[];
+}
 
 /**
  * One round: receipts sorted by bucket, each compared with the ids at its number's places, then one versioned write a
- * chunk. What it has joined is stored when it resolves. Whatever it throws, a repetition is harmless.
+ * chunk. What it has joined is stored when `store` resolves. Whatever it throws, a repetition is harmless.
  */
 export class JoinRound {
   readonly #joining: Joining;
   readonly #options: RoundOptions;
-  readonly #changes = new Map<ReceiptChunk, Change[]>();
+  readonly #changes = new Map<ReceiptChunk, Changes>();
   readonly #startedAt = performance.now();
   readonly #used = new Map<string, Bucket>();
   readonly #seen = new Set<string>();
@@ -47,11 +50,7 @@ export class JoinRound {
     this.#options = options;
   }
 
-  /** Chunks that something was joined to, changed or not. */
-  get chunks(): Iterable<ReceiptChunk> {
-    return this.#changes.keys();
-  }
-
+  /** Batches that something was joined to, changed or not. */
   get lives(): Set<string> {
     const lives = new Set<string>();
     for (const chunk of this.#changes.keys()) {
@@ -74,12 +73,14 @@ export class JoinRound {
       const located = locate(frontier, directory, locators, unreadable);
       for (const [key, bucket] of located.used) this.#used.set(key, bucket);
       await this.#readBuckets(located.missing, unreadable);
-      await this.#compare(located.byChunk);
+      await this.#compare(located.groups);
       const next = located.waiting;
-      for (const item of located.items) {
-        if (item.joined || (item.awaiting && !this.#options.deep)) continue;
-        item.cursor += 1;
-        next.push(item);
+      for (const { items: compared } of located.groups) {
+        for (const item of compared) {
+          if (item.joined || (item.awaiting && !this.#options.deep)) continue;
+          item.cursor += 1;
+          next.push(item);
+        }
       }
       frontier = next;
     }
@@ -87,71 +88,83 @@ export class JoinRound {
 
   async #readBuckets(missing: ReadonlyMap<string, Bucket>, unreadable: Set<string>): Promise<void> {
     if (missing.size === 0) return;
-    const wanted = [...missing].slice(0, Math.max(0, this.#options.maxBucketReads - this.#bucketReads));
+    const wanted = [...missing.values()].slice(
+      0,
+      Math.max(0, this.#options.maxBucketReads - this.#bucketReads),
+    );
     this.#bucketReads += wanted.length;
-    await this.#joining.locators.load(wanted.map(([, bucket]) => bucket));
+    await this.#joining.locators.load(wanted);
     // Not all chunks are prepared, or it is too much for one round: passed over now, looked at again in the next.
     for (const [key, { life, bucket }] of missing) {
       if (!this.#joining.locators.get(life, bucket)) unreadable.add(key);
     }
   }
 
-  async #compare(byChunk: ReadonlyMap<string, Found[]>): Promise<void> {
-    if (byChunk.size === 0) return;
+  async #compare(groups: readonly ChunkGroup[]): Promise<void> {
+    if (groups.length === 0) return;
     const { chunks } = this.#joining;
-    await chunks.load([...byChunk.keys()]);
-    const again: [ReceiptChunk, Found[]][] = [];
-    for (const [id, group] of byChunk) {
+    const ids = groups.map(({ life, index }) => chunkId(life.batchId, life.incarnation, index));
+    await chunks.load(ids);
+    const again: { chunk: ReceiptChunk; group: ChunkGroup }[] = [];
+    groups.forEach((group, i) => {
+      const id = ids[i]!;
       this.#seen.add(id);
       const chunk = chunks.get(id);
       if (!chunk) {
-        for (const found of group) await_(id, found);
-        continue;
+        for (const item of group.items) item.awaits(id, item.position, item.parts);
+        return;
       }
-      const left = this.#compareGroup(chunk, group);
-      if (left.length === 0) continue;
-      if (!chunk.settled && chunk.loadedAtMs < this.#startedAt) again.push([chunk, left]);
-      else this.#leave(chunk, left);
-    }
+      if (this.#compareGroup(chunk, group)) return;
+      if (!chunk.settled && chunk.loadedAtMs < this.#startedAt) again.push({ chunk, group });
+      else leave(chunk, group);
+    });
     if (again.length === 0) return;
-    await chunks.refresh(again.map(([chunk]) => chunk));
-    for (const [chunk, left] of again) this.#leave(chunk, this.#compareGroup(chunk, left));
+    await chunks.refresh(again.map(({ chunk }) => chunk));
+    for (const { chunk, group } of again) if (!this.#compareGroup(chunk, group)) leave(chunk, group);
   }
 
-  /** @returns those that did not fit */
-  #compareGroup(chunk: ReceiptChunk, group: readonly Found[]): Found[] {
-    const left: Found[] = [];
-    for (const found of group) {
-      const { item, position } = found;
-      if (item.joined) continue;
-      if (chunk.provider !== undefined && chunk.provider !== item.provider) continue;
-      const part = item.partOf(chunk, position);
-      if (part === -1) left.push(found);
-      else this.join(chunk, found, part);
+  /** @returns whether all of them fit */
+  #compareGroup(chunk: ReceiptChunk, { items, others }: ChunkGroup): boolean {
+    let all = true;
+    for (const item of items)
+      if (!item.joined && !this.#try(chunk, item, item.position, item.parts)) all = false;
+    for (const { item, position, parts } of others) {
+      if (!item.joined && !this.#try(chunk, item, position, parts)) all = false;
     }
-    return left;
+    return all;
   }
 
-  join(chunk: ReceiptChunk, found: Found, part: number): void {
-    found.item.joined = true;
-    found.item.awaiting = undefined;
-    this.#change(chunk, { kind: 'receipt', found, part });
+  #try(chunk: ReceiptChunk, item: JoinItem, position: number, parts: number): boolean {
+    if (chunk.provider !== undefined && chunk.provider !== item.provider) return false;
+    const part = item.partOf(chunk, position);
+    if (part === -1) return false;
+    this.join(chunk, item, position, parts, part);
+    return true;
+  }
+
+  join(chunk: ReceiptChunk, item: JoinItem, position: number, parts: number, part: number): void {
+    item.joined = true;
+    item.awaiting = undefined;
+    item.position = position;
+    item.parts = parts;
+    item.part = part;
+    applyReceipt(chunk, item);
+    this.#changesOf(chunk).items.push(item);
   }
 
   answer(chunk: ReceiptChunk, answer: LateAnswerEntry): void {
     this.movedOutcomes = true;
-    this.#change(chunk, { kind: 'late', answer });
+    chunk.answerLate(answer);
+    this.#changesOf(chunk).late.push(answer);
   }
 
-  #change(chunk: ReceiptChunk, change: Change): void {
-    apply(chunk, change);
-    const changes = this.#changes.get(chunk);
-    if (changes) changes.push(change);
-    else this.#changes.set(chunk, [change]);
-  }
-
-  #leave(chunk: ReceiptChunk, left: readonly Found[]): void {
-    for (const found of left) if (chunk.awaitsId(found.position)) await_(chunk.id, found);
+  #changesOf(chunk: ReceiptChunk): Changes {
+    let changes = this.#changes.get(chunk);
+    if (!changes) {
+      changes = { items: [], late: [] };
+      this.#changes.set(chunk, changes);
+    }
+    return changes;
   }
 
   /** Joins answers that came in after their task went to someone else. */
@@ -179,7 +192,11 @@ export class JoinRound {
         throw new Error(`${dirty.length} receipt documents are written by others all the time`);
       const lost = dirty.filter((chunk) => chunk.columns.changed);
       await chunks.reread(lost);
-      for (const chunk of lost) for (const change of this.#changes.get(chunk)!) apply(chunk, change);
+      for (const chunk of lost) {
+        const { items, late } = this.#changes.get(chunk)!;
+        for (const answer of late) chunk.answerLate(answer);
+        for (const item of items) applyReceipt(chunk, item);
+      }
       dirty = lost.filter((chunk) => chunk.columns.changed);
     }
     locators.touch(this.#used.values());
@@ -192,18 +209,18 @@ export class JoinRound {
   }
 }
 
-function apply(chunk: ReceiptChunk, change: Change): void {
-  if (change.kind === 'late') {
-    chunk.answerLate(change.answer);
-    return;
-  }
-  const { item, position, parts } = change.found;
-  const { state, error = '', atMs } = item.receipt;
+function applyReceipt(chunk: ReceiptChunk, { receipt, position, parts, part }: JoinItem): void {
+  const { state, error = '', atMs } = receipt;
   const all = Math.max(parts, chunk.idCount(position));
-  chunk.columns.join(position, change.part, all, RECEIPT_LETTERS[state], error, atMs);
+  chunk.columns.join(position, part, all, RECEIPT_LETTERS[state], error, atMs);
 }
 
-function await_(chunk: string, { item, position, parts }: Found): void {
-  if (item.awaiting) item.awaiting.push({ chunk, position, parts });
-  else item.awaiting = [{ chunk, position, parts }];
+/** Those that fit no id, where one may still come. */
+function leave(chunk: ReceiptChunk, { items, others }: ChunkGroup): void {
+  for (const item of items) {
+    if (!item.joined && chunk.awaitsId(item.position)) item.awaits(chunk.id, item.position, item.parts);
+  }
+  for (const { item, position, parts } of others) {
+    if (!item.joined && chunk.awaitsId(position)) item.awaits(chunk.id, position, parts);
+  }
 }

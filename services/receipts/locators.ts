@@ -3,6 +3,7 @@ import type { Store } from '../../lib/store/collections.ts';
 import { chunksOfBucket } from '../../lib/tables/partition-layout.ts';
 import { BucketLocator, type LocatedChunk } from './bucket-locator.ts';
 import type { Life } from './directory.ts';
+import { type Bucket, bucketKey } from './locate.ts';
 
 const CHUNKS_A_READ = 100;
 
@@ -28,7 +29,7 @@ export class Locators {
   }
 
   /** Reads what is missing. A bucket whose chunks are not all prepared yet stays missing. */
-  async load(wanted: readonly { life: Life; bucket: number }[]): Promise<void> {
+  async load(wanted: readonly Bucket[]): Promise<void> {
     const missing = wanted.filter(({ life, bucket }) => !this.#known.has(keyOf(life, bucket)));
     const ids: string[] = [];
     for (const { life, bucket } of missing) ids.push(...chunkIds(life, bucket));
@@ -49,7 +50,7 @@ export class Locators {
   }
 
   /** Marks as used, and lets go of what was used longest ago. Called once a round, not once a receipt. */
-  touch(wanted: Iterable<{ life: Life; bucket: number }>): void {
+  touch(wanted: Iterable<Bucket>): void {
     for (const { life, bucket } of wanted) {
       const key = keyOf(life, bucket);
       const locator = this.#known.get(key);
@@ -70,7 +71,7 @@ export class Locators {
   }
 }
 
-const keyOf = (life: Life, bucket: number): string => `${life.id}/${bucket}`;
+const keyOf = (life: Life, bucket: number): string => bucketKey({ life, bucket });
 
 function chunkIds(life: Life, bucket: number): string[] {
   const ids: string[] = [];

@@ -56,7 +56,7 @@ async function idsOf(store: OutcomeStore, id: string, size: number): Promise<str
 function joinById(round: JoinRound, chunk: ReceiptChunk, position: number, item: JoinItem): void {
   if (item.joined || (chunk.provider !== undefined && chunk.provider !== item.provider)) return;
   const part = item.partOf(chunk, position);
-  if (part !== -1) round.join(chunk, { item, position, parts: chunk.idCount(position) }, part);
+  if (part !== -1) round.join(chunk, item, position, chunk.idCount(position), part);
 }
 
 /** The same against every chunk of the account's batches, the newest first: for parked receipts, all of them in one pass. */

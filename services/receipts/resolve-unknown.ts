@@ -37,7 +37,7 @@ export async function resolveUnknown(
     round.answer(chunk, { position, outcome: 'accepted', messageId, atMs });
     for (const item of own) {
       const part = item.partOf(chunk, position);
-      if (part !== -1) round.join(chunk, { item, position, parts }, part);
+      if (part !== -1) round.join(chunk, item, position, parts, part);
     }
   }
 

@@ -1,4 +1,4 @@
-import { dueParked, type ParkedReceipt, postpone, unpark } from '../../lib/receipts/parked.ts';
+import { dueParked, type ParkedReceipt, parkedOf, postpone, unpark } from '../../lib/receipts/parked.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { JoinItem } from './join-item.ts';
 import { type Joining, JoinRound } from './join-round.ts';
@@ -34,11 +34,11 @@ export async function sweepParked(options: SweepOptions): Promise<number> {
 }
 
 async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due: readonly ParkedReceipt[]) {
-  const nowMs = performance.now();
-  const items = due.map((parked) => new JoinItem(parked.receipt, parked.provider, parked, nowMs));
+  const items = due.map(itemOf);
   const round = new JoinRound(joining, { deep: true, maxBucketReads: Number.POSITIVE_INFINITY });
   try {
     await round.match(items.filter((item) => item.hasNumber));
+    items.push(...(await matchSiblings(round, store, items)));
     // Their ids may still be on the way: who has only just been parked is looked for among the known ids alone.
     await resolveUnknown(
       round,
@@ -63,4 +63,25 @@ async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due
     store.db,
     joined.map((item) => (item.source as ParkedReceipt)._id),
   );
+}
+
+const itemOf = (parked: ParkedReceipt): JoinItem =>
+  new JoinItem(parked.receipt, parked.provider, parked, performance.now());
+
+/** Parts of one message are due at different times, but tell only together that all of it was accepted. */
+async function matchSiblings(
+  round: JoinRound,
+  store: Store,
+  items: readonly JoinItem[],
+): Promise<JoinItem[]> {
+  const long = items.filter((item) => !item.joined && item.awaiting?.some(({ parts }) => parts > 1));
+  if (long.length === 0) return [];
+  const known = new Set(items.map((item) => (item.source as ParkedReceipt)._id));
+  const parked = await parkedOf(
+    store.db,
+    long.map(({ receipt }) => receipt.msisdn),
+  );
+  const siblings = parked.filter(({ _id }) => !known.has(_id)).map(itemOf);
+  await round.match(siblings);
+  return siblings;
 }

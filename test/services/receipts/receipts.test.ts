@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import type { EventBody } from '../../../contracts/events.ts';
+import { chunkId } from '../../../contracts/ids.ts';
+import type { DeliveryReceipt } from '../../../contracts/receipts.ts';
+import { receiptSubject, STREAMS } from '../../../contracts/subjects.ts';
+import { deadHeader } from '../../../lib/nats/dead-letter.ts';
+import { request } from '../../../lib/nats/request.ts';
+import { accountOf } from '../../../lib/stats/account.ts';
+import { type SentRecipient, sentBatch, storeOutcomes, storeSentBatch } from '../../support/sent-batch.ts';
+import { testServers } from '../../support/servers.ts';
+import { receiptsWorld, until } from './receipts-world.ts';
+
+const servers = await testServers(['nats', 'mongo']);
+const world = await receiptsWorld(servers);
+const { store } = world;
+after(async () => {
+  await world[Symbol.asyncDispose]();
+  await servers.stop();
+});
+
+let batches = 0;
+const people = (count: number, first = 0): SentRecipient[] =>
+  Array.from({ length: count }, (_, i) => ({
+    msisdn: String(447_700_900_000 + 1_000 * batches + first + i),
+    ids: [(0x39f9_0000 + 1_000 * batches + first + i).toString(16)],
+  }));
+const newBatch = (recipients: SentRecipient[], options: object = {}) =>
+  sentBatch({
+    batchId: `r${++batches}`,
+    recipients,
+    createdAtMs: 1_700_000_000_000 + batches,
+    ...options,
+  });
+
+const delivered = ({ msisdn, ids }: SentRecipient, part = 0): DeliveryReceipt => ({
+  messageId: ids![part]!,
+  msisdn,
+  state: 'delivered',
+  atMs: 1_700_000_100_000,
+});
+
+async function lastRecount(batchId: string): Promise<EventBody<'recounted'> | undefined> {
+  const last = await world.nats.jsm.streams
+    .getMessage(STREAMS.events, { last_by_subj: `sms.evt.${batchId}.recounted` })
+    .catch(() => undefined);
+  return last?.json<EventBody<'recounted'>>();
+}
+
+test('receipts are joined, acknowledged and counted', async () => {
+  const recipients = people(20);
+  const sent = newBatch(recipients);
+  await storeSentBatch(store, sent);
+  await using component = world.component();
+  await component.start();
+  await world.publish(recipients.slice(0, 15).map((each) => delivered(each)));
+  await world.publish([
+    { ...delivered(recipients[15]!), state: 'undelivered', error: '006' },
+    { ...delivered(recipients[16]!), state: 'expired' },
+  ]);
+  await until('acknowledged', world.drained);
+  const states = Object.values(await world.statesOf(sent))
+    .sort()
+    .join('');
+  assert.equal(states, `...${'d'.repeat(15)}eu`);
+  const recount = await until('counted', () => lastRecount(sent.batchId));
+  assert.deepEqual(recount.receipts, { delivered: 15, undelivered: 1, expiredAtCarrier: 1 });
+  assert.deepEqual((await accountOf(store, sent.batch)).receipts, recount.receipts);
+});
+
+test('a receipt that is faster than its answer waits in memory for it', async () => {
+  const recipients = people(8);
+  const sent = newBatch(recipients);
+  await storeSentBatch(store, sent, { outcomes: false });
+  await using component = world.component({ holdMs: 10_000 });
+  await component.start();
+  await world.publish(recipients.map((each) => delivered(each)));
+  await until('taken', async () => (await consumer()).num_ack_pending === 1);
+  await storeOutcomes(store, sent);
+  await until('acknowledged', world.drained);
+  assert.equal(Object.values(await world.statesOf(sent)).join(''), 'dddddddd');
+  assert.deepEqual(await world.parked(), []);
+});
+
+const consumer = () => world.nats.jsm.consumers.info(STREAMS.receipts, 'receipts');
+
+test('what waits longer is parked, and found by the next process', async () => {
+  const recipients = people(8);
+  const sent = newBatch(recipients);
+  await storeSentBatch(store, sent, { outcomes: false });
+  {
+    await using component = world.component();
+    await component.start();
+    await world.publish(recipients.map((each) => delivered(each)));
+    await world.publish(recipients.slice(0, 3).map((each) => delivered(each)));
+    await until('parked', async () => (await world.parked()).length === 8);
+    await until('acknowledged', world.drained);
+  }
+  await storeOutcomes(store, sent);
+  await using component = world.component();
+  await component.start();
+  await until('joined', async () => (await world.parked()).length === 0);
+  assert.equal(Object.values(await world.statesOf(sent)).join(''), 'dddddddd');
+});
+
+test('what waits in memory at the end of a process is parked', async () => {
+  const recipients = people(2);
+  const sent = newBatch(recipients);
+  await storeSentBatch(store, sent, { outcomes: false });
+  {
+    await using component = world.component({ holdMs: 60_000 });
+    await component.start();
+    await world.publish(recipients.map((each) => delivered(each)));
+    await until('taken', async () => (await consumer()).num_ack_pending === 1);
+  }
+  assert.equal((await world.parked()).length, 2);
+  assert.ok(await world.drained());
+  await storeOutcomes(store, sent);
+  await using component = world.component();
+  await component.start();
+  await until('joined', async () => (await world.parked()).length === 0);
+});
+
+test('receipts of messages that are not ours are listed as orphans', async () => {
+  await using component = world.component();
+  await component.start();
+  await world.publish([
+    { messageId: 'nobody-1', msisdn: '447700999001', state: 'delivered', atMs: 1 },
+    { messageId: 'nobody-2', msisdn: '447700999002', state: 'undelivered', error: '011', atMs: 2 },
+  ]);
+  await until('parked', async () => (await world.parked()).length === 2);
+  const ask = (body: object) =>
+    request<{ orphans: { messageId: string; error?: string }[]; nextCursor?: string }>(
+      world.nats.nc,
+      'sms.api.receipt.orphans',
+      body,
+      { deadlineMs: 5_000 },
+    );
+  assert.deepEqual((await ask({})).orphans, [], 'the young may only be early');
+  const first = await ask({ olderThanSeconds: 0, limit: 1, provider: 'main' });
+  const second = await ask({ olderThanSeconds: 0, limit: 1, cursor: first.nextCursor });
+  assert.deepEqual(
+    [...first.orphans, ...second.orphans].map(({ messageId, error }) => [messageId, error]),
+    [
+      ['nobody-1', undefined],
+      ['nobody-2', '011'],
+    ],
+  );
+  assert.equal(second.nextCursor, undefined);
+  await store.db.collection('parked_receipts').deleteMany({});
+});
+
+test('late answers resolve unknown, and their receipts find them', async () => {
+  const recipients = people(4).map((each) => ({ ...each, status: 'u', ids: [] }));
+  const sent = newBatch(recipients, {
+    state: { phase: null, status: 'Succeeded' },
+    endedAt: Date.now(),
+  });
+  await storeSentBatch(store, sent);
+  await using component = world.component();
+  await component.start();
+  const chunkOf = (i: number) => {
+    const { index, position } = sent.placeOf.get(recipients[i]!.msisdn)!;
+    return { chunk: chunkId(sent.batchId, sent.incarnation, index), position };
+  };
+  await world.publishLate([
+    { ...chunkOf(0), outcome: 'accepted', messageId: 'late-0', atMs: 5 },
+    { ...chunkOf(1), outcome: 'rejected', messageId: '', code: '0x0000000B', atMs: 5 },
+    { ...chunkOf(0), outcome: 'rejected', messageId: '', atMs: 4 },
+  ]);
+  await world.publish([{ messageId: 'LATE-0', msisdn: recipients[0]!.msisdn, state: 'delivered', atMs: 9 }]);
+  const recount = await until('counted', async () => {
+    const found = await lastRecount(sent.batchId);
+    return found?.receipts.delivered === 1 && found.counts?.unknown === 2 && found;
+  });
+  assert.equal(recount.counts!.accepted, 1);
+  assert.equal(recount.counts!.rejected, 1);
+  assert.deepEqual((await accountOf(store, sent.batch)).counts, recount.counts);
+});
+
+test('a receipt whose id fits nothing tells of the one message to its number whose answer was lost', async () => {
+  const [single, long, twice] = people(3);
+  const recipients = [
+    { ...single!, status: 'u', ids: [] },
+    { ...long!, status: 'u', ids: [], segments: 2 },
+    { ...twice!, status: 'u', ids: [] },
+  ];
+  const sent = newBatch(recipients, { createdAtMs: 1_700_000_000_000 });
+  const other = newBatch([recipients[2]!], { createdAtMs: 1_700_000_000_000 });
+  await storeSentBatch(store, sent);
+  await storeSentBatch(store, other);
+  await using component = world.component();
+  await component.start();
+  const at = 1_700_000_100_000;
+  await world.publish([
+    { messageId: 'x-1', msisdn: single!.msisdn, state: 'undelivered', atMs: at },
+    { messageId: 'x-2', msisdn: long!.msisdn, state: 'delivered', atMs: at },
+    { messageId: 'x-3', msisdn: twice!.msisdn, state: 'delivered', atMs: at },
+  ]);
+  await until('joined', async () => (await world.statesOf(sent))[single!.msisdn] === 'u');
+  assert.equal((await world.statesOf(sent))[long!.msisdn], '.', 'one part of two');
+  await world.publish([{ messageId: 'x-4', msisdn: long!.msisdn, state: 'delivered', atMs: at }]);
+  await until('joined', async () => (await world.statesOf(sent))[long!.msisdn] === 'd');
+  await until('only the ambiguous one is left', async () => {
+    const left = await world.parked();
+    return left.length === 1 && left[0]!.attempts >= 2;
+  });
+  assert.equal((await world.parked())[0]!.receipt.messageId, 'x-3');
+  const { counts, receipts } = await accountOf(store, sent.batch);
+  assert.deepEqual([counts.accepted, counts.unknown], [2, 1]);
+  assert.deepEqual(receipts, { delivered: 1, undelivered: 1, expiredAtCarrier: 0 });
+  await store.db.collection('parked_receipts').deleteMany({});
+});
+
+test('without a number the id alone decides; with one, the number must fit; another account’s receipt never does', async () => {
+  const recipients = people(6);
+  const sent = newBatch(recipients);
+  await storeSentBatch(store, sent);
+  await using component = world.component();
+  await component.start();
+  await world.publish([{ ...delivered(recipients[0]!), msisdn: '' }]);
+  await world.publish([{ ...delivered(recipients[1]!), msisdn: recipients[2]!.msisdn }]);
+  await world.publish([delivered(recipients[3]!)], 'other');
+  await world.publish([{ ...delivered(recipients[4]!), msisdn: `+${recipients[4]!.msisdn}` }]);
+  await until('joined by id', async () => (await world.statesOf(sent))[recipients[0]!.msisdn] === 'd');
+  await until('the others wait', async () => {
+    const parked = await world.parked();
+    return parked.length === 2 && parked.every(({ attempts }) => attempts >= 2);
+  });
+  const states = await world.statesOf(sent);
+  assert.equal(recipients.map(({ msisdn }) => states[msisdn]).join(''), 'd...d.');
+  await store.db.collection('parked_receipts').deleteMany({});
+});
+
+test('the same number in two batches: each receipt goes to its own', async () => {
+  const recipients = people(12);
+  const older = newBatch(recipients, { state: { phase: null, status: 'Succeeded' }, endedAt: Date.now() });
+  const younger = newBatch(recipients.map((each) => ({ ...each, ids: [`y${each.ids![0]}`] })));
+  await storeSentBatch(store, older);
+  await storeSentBatch(store, younger);
+  await using component = world.component();
+  await component.start();
+  await world.publish(recipients.slice(0, 5).map((each) => delivered(each)));
+  await world.publish(
+    recipients.slice(5).map((each) => ({ ...delivered(each), messageId: `y${each.ids![0]}` })),
+  );
+  await until('acknowledged', world.drained);
+  const inOlder = await world.statesOf(older);
+  const inYounger = await world.statesOf(younger);
+  assert.equal(recipients.map(({ msisdn }) => inOlder[msisdn]).join(''), 'ddddd.......');
+  assert.equal(recipients.map(({ msisdn }) => inYounger[msisdn]).join(''), '.....ddddddd');
+});
+
+test('a message that cannot be read goes to the dead letters with the reason, and holds nothing up', async () => {
+  const recipients = people(2);
+  const sent = newBatch(recipients);
+  await storeSentBatch(store, sent);
+  await using component = world.component();
+  await component.start();
+  const raw = (body: string, msgId: string) =>
+    world.publisher.publish({ stream: STREAMS.receipts, subject: receiptSubject('main'), msgId, body });
+  await raw('{"provider": "main", "receipts": [', 'poison-1');
+  await world.publish(recipients.map((each) => delivered(each)));
+  await raw(JSON.stringify({ provider: 'main', receipts: [{ messageId: 'x', state: 'gone' }] }), 'poison-2');
+  await until('acknowledged', world.drained);
+  assert.equal(Object.values(await world.statesOf(sent)).join(''), 'dd');
+  const dead = await world.nats.jsm.streams.info(STREAMS.dead);
+  assert.equal(dead.state.messages, 2);
+  const last = await world.nats.jsm.streams.getMessage(STREAMS.dead, { seq: dead.state.last_seq });
+  assert.match(last!.header.get(deadHeader.reason), /receipts\/0\/state.*expected/);
+  assert.equal(last!.header.get(deadHeader.subject), 'sms.receipt.main');
+});
