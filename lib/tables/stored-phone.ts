@@ -4,15 +4,6 @@ import type { PhoneRefusalCode } from '../phone/refusals.ts';
 /** What stands in a chunk's phone column for a number that is none. */
 export const refusedPhone = (code: PhoneRefusalCode, raw: string): string => `!${code} ${raw}`;
 
-export type StoredPhone = { msisdn: string } | { code: PhoneRefusalCode; raw: string };
-
-/** Reads a value of a chunk's phone column. */
-export function parseStoredPhone(stored: string): StoredPhone {
-  if (!stored.startsWith('!')) return { msisdn: stored };
-  const space = stored.indexOf(' ');
-  return { code: stored.slice(1, space) as PhoneRefusalCode, raw: stored.slice(space + 1) };
-}
-
 /** Where a stored value was placed: a number that is none by what was written. */
 export const hashStoredPhone = (stored: string): number =>
   hashMsisdn(stored.startsWith('!') ? stored.slice(stored.indexOf(' ') + 1) : stored);
