@@ -6,38 +6,36 @@ import type { Message } from './message.ts';
 export class RetryQueue {
   #messages: Message[] = [];
   #sorted = true;
-  #throttled = 0;
-  readonly #throttledOrders = new Set<number>();
+  /** Orders of messages that go before all others, until they may be sent again. */
+  readonly #first = new Set<number>();
 
   get length(): number {
     return this.#messages.length;
   }
 
-  /** Throttled messages wait here: nothing may overtake them. */
+  /** Nothing may overtake a throttled message, nor while its new intent is on the way. */
   get holdsOthersBack(): boolean {
-    return this.#throttled > 0;
+    return this.#first.size > 0;
   }
 
-  push(message: Message, throttled: boolean): void {
+  push(message: Message, holdOthersBack: boolean): void {
     const last = this.#messages[this.#messages.length - 1];
     if (last && last.order > message.order) this.#sorted = false;
     this.#messages.push(message);
-    if (throttled) {
-      this.#throttledOrders.add(message.order);
-      this.#throttled = this.#throttledOrders.size;
-    }
+    if (holdOthersBack) this.#first.add(message.order);
   }
 
   take(atMost: number): Message[] {
     if (this.#messages.length === 0) return [];
     if (!this.#sorted) this.#messages.sort((a, b) => a.order - b.order);
     this.#sorted = true;
-    const taken = this.#messages.splice(0, atMost);
-    if (this.#throttled > 0) {
-      for (const message of taken) this.#throttledOrders.delete(message.order);
-      this.#throttled = this.#throttledOrders.size;
-    }
-    return taken;
+    return this.#messages.splice(0, atMost);
+  }
+
+  /** They stand in a lease now, in their place. */
+  granted(messages: readonly Message[]): void {
+    if (this.#first.size === 0) return;
+    for (const { order } of messages) this.#first.delete(order);
   }
 }
 

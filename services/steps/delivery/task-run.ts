@@ -213,9 +213,10 @@ export class TaskRun {
     // Also while nothing can be sent a hold must be noticed, and what is known be written down.
     if (performance.now() - this.#lastIntentAt >= LOOK_EVERY_MS && !(await this.#intent())) return;
     if (this.#mayAuthorise()) {
+      const authorisedBefore = this.#authorisedTo;
       const messages = await this.#collect();
       if (this.#ending) return this.#putBack(messages);
-      if (messages.length > 0) return this.#authorise(messages);
+      if (messages.length > 0) return this.#authorise(messages, authorisedBefore);
     }
     if (this.#isDone()) return this.#end({ kind: 'done' });
     this.#waitingFor = this.#chunks.loading ? 'store' : sender.waiting.length > 0 ? 'retry' : 'window';
@@ -224,7 +225,7 @@ export class TaskRun {
 
   #mayAuthorise(): boolean {
     const { leases, retry } = this.#sender;
-    if (leases.length >= MAX_LEASES && !retry.holdsOthersBack) return false;
+    if (leases.length >= MAX_LEASES && !(retry.holdsOthersBack && retry.length > 0)) return false;
     return this.#o.provider.readyInMs() <= READY_WITHIN_MS;
   }
 
@@ -250,7 +251,7 @@ export class TaskRun {
     // Throttled ones jump the queue; they must not bring a third window with them.
     if (sender.leases.length >= MAX_LEASES) return messages;
     if (sender.waiting.nextAtMs <= Date.now()) messages.push(...(await this.#due(size - messages.length)));
-    if (messages.length >= size || sender.retry.holdsOthersBack) return messages;
+    if (messages.length >= size || sender.retry.length > 0) return messages;
     const chunk = this.#chunks.current();
     if (!chunk) return messages;
     for (let position = chunk.fresh(); position >= 0 && messages.length < size; position = chunk.fresh()) {
@@ -304,10 +305,9 @@ export class TaskRun {
     for (const message of messages) this.#sender.retry.push(message, false);
   }
 
-  async #authorise(messages: readonly Message[]): Promise<void> {
+  async #authorise(messages: readonly Message[], authorisedBefore: number): Promise<void> {
     const sender = this.#sender;
-    const segments = messages.reduce((sum, message) => sum + message.parts, 0);
-    const pace = await this.#reserve(segments);
+    const pace = await this.#reserve(segmentsOf(messages));
     if (!pace || this.#ending) return this.#putBack(messages);
     for (const { chunk, position, order } of messages) {
       if (chunk.outcomes.waitingAt(position)) sender.again.add(order);
@@ -317,9 +317,14 @@ export class TaskRun {
     const { notAfterMs } = this.#o;
     const limitMs =
       notAfterMs === null ? Number.POSITIVE_INFINITY : performance.now() + notAfterMs - Date.now();
-    const before = sender.leases[0]?.messages[sender.leases[0].next];
-    const first = before !== undefined && before.order > messages[0]!.order;
-    sender.grant(leaseOf(messages, Math.min(granted.validUntilMs, limitMs), pace), first);
+    const validUntilMs = Math.min(granted.validUntilMs, limitMs);
+    // Two leases where old and new are mixed: each finds its own place among the others.
+    const isNew = messages.findIndex(({ order }) => order >= authorisedBefore);
+    const old = isNew < 0 ? messages : messages.slice(0, isNew);
+    if (old.length > 0) sender.grant(leaseOf(old, validUntilMs, pace));
+    if (old.length === messages.length) return;
+    const startAtMs = pace.startAtMs + segmentsOf(old) * pace.msPerSegment;
+    sender.grant(leaseOf(messages.slice(old.length), validUntilMs, { ...pace, startAtMs }));
   }
 
   /** Waits until the start is near enough to be journalled. undefined: ask again later. */
@@ -451,3 +456,6 @@ export class TaskRun {
     if (sender.inFlight === 0) this.#authorisedTo = Math.min(this.#authorisedTo, sentTo);
   }
 }
+
+const segmentsOf = (messages: readonly Message[]): number =>
+  messages.reduce((sum, message) => sum + message.parts, 0);

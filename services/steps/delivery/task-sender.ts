@@ -89,10 +89,13 @@ export class TaskSender implements LineUser {
     return lease !== undefined && dueAt(lease) > performance.now();
   }
 
-  /** A lease with messages that wait for their first send goes to the end; one of messages sent before, to the front. */
-  grant(lease: Lease, first: boolean): void {
-    if (first) this.leases.unshift(lease);
-    else this.leases.push(lease);
+  /** Leases stand in the order of their first messages: what was sent before goes before what never was. */
+  grant(lease: Lease): void {
+    this.retry.granted(lease.messages);
+    const first = lease.messages[0]!.order;
+    const at = this.leases.findIndex(({ messages, next }) => messages[next]!.order > first);
+    if (at < 0) this.leases.push(lease);
+    else this.leases.splice(at, 0, lease);
     this.#wake();
   }
 
@@ -100,8 +103,7 @@ export class TaskSender implements LineUser {
     if (this.#mode !== 'sending') return 0;
     const nowMs = performance.now();
     let sent = this.#sendRest(line, atMost, nowMs);
-    if (this.retry.holdsOthersBack) return sent;
-    while (sent < atMost) {
+    while (sent < atMost && !this.retry.holdsOthersBack) {
       const lease = this.leases[0];
       if (lease === undefined) break;
       if (nowMs >= lease.validUntilMs) {
@@ -204,14 +206,15 @@ export class TaskSender implements LineUser {
   }
 
   #expire(lease: Lease): void {
-    for (let i = lease.next; i < lease.messages.length; i++) this.#putBack(lease.messages[i]!, false);
+    // Held back like throttled ones: the next lease would overtake them.
+    for (let i = lease.next; i < lease.messages.length; i++) this.#putBack(lease.messages[i]!, true);
     if (lease.next > 0) this.#events.onLeaseSent(lease.next, performance.now() - lease.firstSentAtMs);
     this.#events.onChange();
   }
 
-  #putBack(message: Message, throttled: boolean): void {
+  #putBack(message: Message, holdOthersBack: boolean): void {
     if (this.again.size > 0) this.again.delete(message.order);
-    this.retry.push(message, throttled);
+    this.retry.push(message, holdOthersBack);
   }
 
   #wakeAt(atMs: number, nowMs: number): void {

@@ -23,7 +23,8 @@ export interface ThrottleOptions {
 const MEASURE_MS = 1_000;
 /** Below what was just accepted, then upwards by this much a second until the carrier objects again. */
 const LOWER = 0.9;
-const RAISE_A_SECOND = 1.05;
+const RAISE_A_SECOND = 1.1;
+const SHORTEST_MEASURE_MS = 100;
 /** So far above the rate at which it objected, the carrier has evidently changed its mind. */
 const FORGET = 3;
 
@@ -70,9 +71,14 @@ export function throttleControl({
       // One burst is answered many times over: it counts once.
       if (nowMs < heldUntil) return;
       measure(nowMs);
-      const partial = (acceptedInWindow * 1000) / Math.max(MEASURE_MS, nowMs - measuredFrom);
+      const partial = (acceptedInWindow * 1000) / Math.max(SHORTEST_MEASURE_MS, nowMs - measuredFrom);
       const measured = Math.max(lastRate, partial, 1);
-      if (adapt) rate = Math.max(1, Math.min(rate, measured) * LOWER);
+      // The holds of the last second are in what was measured: it must not be believed too much.
+      if (adapt)
+        rate = Math.max(
+          1,
+          Math.min(rate, Math.max(measured, rate === Number.POSITIVE_INFINITY ? 0 : rate * 0.8)) * LOWER,
+        );
       loweredFrom = Math.max(measured, 1);
       tokens = 0;
       heldUntil = nowMs + holdMs;
