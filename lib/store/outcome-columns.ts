@@ -80,6 +80,7 @@ export class OpenChunk {
   #stored = 0;
   #hasIds = false;
   #hasCodes = false;
+  #encoded: { change: number; columns: OutcomeColumns } | undefined;
 
   constructor(columns: OutcomeColumns) {
     this.size = columns.statuses.length;
@@ -156,15 +157,18 @@ export class OpenChunk {
     return this.#codes[position]!;
   }
 
-  /** All columns, for the outcome document. */
+  /** All columns, for the outcome document. Kept until the next change: facts and the chunk's write are often the same. */
   encode(): OutcomeColumns {
-    return {
+    if (this.#encoded?.change === this.#change) return this.#encoded.columns;
+    const columns = {
       statuses: this.#statuses.toString('latin1'),
       ids: this.#hasIds ? joinColumn(this.#ids) : '',
       codes: this.#hasCodes ? joinColumn(this.#codes) : '',
       ...encodeTimes(this.#times),
       waiting: [...this.#waiting.values()],
     };
+    this.#encoded = { change: this.#change, columns };
+    return columns;
   }
 
   /** Marks the state that an outcome write carries; given to `stored` once the write is acknowledged. */

@@ -4,7 +4,7 @@ import { DeliveryChunk } from './delivery-chunk.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 
 /** Chunks between their first message and their stored outcomes. */
-export const MAX_OPEN = 4;
+export const MAX_OPEN = 6;
 /** Chunks read ahead, and how many are left when the next are read: in bulk a read costs half as much. */
 export const MAX_READY = 6;
 const READ_AT = 3;
@@ -60,6 +60,11 @@ export class OpenChunks {
 
   get loading(): boolean {
     return this.#loading;
+  }
+
+  /** There is more to come than the chunks that are open. */
+  get sendsOn(): boolean {
+    return this.front.length < MAX_OPEN && (this.#ready.length > 0 || this.#next < this.#end);
   }
 
   /** Every chunk of the task has been opened, and all its messages authorised once. */
