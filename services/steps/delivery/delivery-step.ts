@@ -15,6 +15,7 @@ import type { Sender } from './providers/provider.ts';
 import type { ConnectedProvider, ProviderSet } from './providers/provider-set.ts';
 import { retryPlan } from './retry-plan.ts';
 import { type Account, TaskRun } from './task-run.ts';
+import { type WindowShares, windowShares } from './window-shares.ts';
 
 export interface DeliveryDeps {
   providers: Pick<ProviderSet, 'get' | 'all'>;
@@ -23,7 +24,7 @@ export interface DeliveryDeps {
   journalTasks: Collection<TaskDocument>;
   /** Waits before a message that was refused for now is tried again. */
   retryWaitsMs?: readonly number[];
-  /** Tasks that one process sends at once. */
+  /** Tasks that one process holds at once; of each batch one of them sends. */
   concurrency?: number;
   /** Tests kill or freeze the process here. */
   faults?: Faults;
@@ -31,24 +32,25 @@ export interface DeliveryDeps {
 
 /** Sends the messages of a task: never one twice, never one forgotten (design: "Recipients and delivery"). */
 export function deliveryStep(deps: DeliveryDeps): Step {
+  const shares = windowShares();
   return {
     type: 'delivery',
     description: 'Sends the prepared messages over the batch’s provider.',
     defaultTimeoutMs: 10 * 60_000,
-    concurrency: deps.concurrency ?? 4,
+    concurrency: deps.concurrency ?? 8,
     async run(context) {
-      const run = await taskRun(deps, context);
+      const run = await taskRun(deps, shares, context);
       return outcomeOf(await run.run());
     },
     async settle(context) {
-      const run = await taskRun(deps, context);
+      const run = await taskRun(deps, shares, context);
       const account = await run.settle();
       return account && resultOf(account);
     },
   };
 }
 
-async function taskRun(deps: DeliveryDeps, context: StepContext): Promise<TaskRun> {
+async function taskRun(deps: DeliveryDeps, shares: WindowShares, context: StepContext): Promise<TaskRun> {
   const { batch, task, store, signal } = context;
   const { definition } = batch;
   const { provider, intake, senderTps } = providerOf(deps, definition.providers);
@@ -60,6 +62,7 @@ async function taskRun(deps: DeliveryDeps, context: StepContext): Promise<TaskRu
   const onInDoubt = definition.onInDoubt ?? 'hold';
   return new TaskRun({
     task,
+    shares,
     range,
     provider,
     store: deliveryStore({ store, journalTasks: deps.journalTasks, task, range, signal }),

@@ -17,6 +17,7 @@ import type { Pacing } from './pacing.ts';
 import type { Provider } from './providers/provider.ts';
 import { type SenderOptions, TaskSender } from './task-sender.ts';
 import { wakeable } from './wakeable.ts';
+import type { WindowShare, WindowShares } from './window-shares.ts';
 
 export interface TaskRunOptions {
   task: TaskDocument;
@@ -24,6 +25,8 @@ export interface TaskRunOptions {
   store: DeliveryStore;
   provider: Provider;
   pacing: Pacing;
+  /** How much of this process's window is this task's. */
+  shares: Pick<WindowShares, 'join'>;
   sender: Omit<SenderOptions, 'counts' | 'segments' | 'events'>;
   onInDoubt: 'hold' | 'resend';
   /** ms since 1970; null = none. */
@@ -75,6 +78,7 @@ export class TaskRun {
   readonly #factors = factorCounter();
   readonly #changed = wakeable();
   #sender!: TaskSender;
+  #share: WindowShare | undefined;
   #flush!: ChunkFlush;
   #authorisedTo: number;
   #ending: Ending | undefined;
@@ -102,6 +106,7 @@ export class TaskRun {
     if (signal.aborted) leave();
     const ticker = setInterval(() => this.#tick(), TICK_MS);
     provider.join(this.#sender);
+    this.#share = this.#o.shares.join(this.#o.task.batchId, () => this.#changed.wake());
     try {
       this.#chunks.load();
       while (!this.#ending) await this.#round();
@@ -114,6 +119,7 @@ export class TaskRun {
       signal.removeEventListener('abort', leave);
       this.#sender.drain();
       provider.leave(this.#sender);
+      this.#share[Symbol.dispose]();
     }
   }
 
@@ -219,6 +225,7 @@ export class TaskRun {
       if (messages.length > 0) return this.#authorise(messages, authorisedBefore);
     }
     if (this.#isDone()) return this.#end({ kind: 'done' });
+    if (sender.leases.length === 0 && this.#chunks.exhausted) this.#share!.pass();
     this.#waitingFor = this.#chunks.loading ? 'store' : sender.waiting.length > 0 ? 'retry' : 'window';
     await this.#changed.wait();
   }
@@ -245,16 +252,18 @@ export class TaskRun {
   /** The next window: first what was held back, then what falls due, then what was never sent; in order. */
   async #collect(): Promise<Message[]> {
     const sender = this.#sender;
+    const { fresh, again } = this.#share!;
     this.#sizer.limit(this.#o.pacing.perSecond());
-    const size = this.#sizer.size;
+    const size = Math.min(this.#sizer.size, again);
     const messages = sender.retry.take(size);
     // Throttled ones jump the queue; they must not bring a third window with them.
     if (sender.leases.length >= MAX_LEASES) return messages;
     if (sender.waiting.nextAtMs <= Date.now()) messages.push(...(await this.#due(size - messages.length)));
     if (messages.length >= size || sender.retry.length > 0) return messages;
-    const chunk = this.#chunks.current();
+    const chunk = fresh > 0 ? this.#chunks.current() : undefined;
     if (!chunk) return messages;
-    for (let position = chunk.fresh(); position >= 0 && messages.length < size; position = chunk.fresh()) {
+    const atMost = Math.min(size, fresh);
+    for (let position = chunk.fresh(); position >= 0 && messages.length < atMost; position = chunk.fresh()) {
       const message = new Message(sender, chunk, position, chunk.segmentsAt(position));
       chunk.nextFresh = position + 1;
       chunk.out += 1;
