@@ -1,5 +1,6 @@
 import type { Collection, Db } from 'mongodb';
 import type { OutcomeCounts, ReceiptCounts } from '../../contracts/outcomes.ts';
+import type { IndexTable } from '../mongo/indexes.ts';
 
 /** The last `recounted` event of one life of a batch: gives the next its version, and outlives Redis. `_id` = life id. */
 export interface RecountDocument {
@@ -11,6 +12,14 @@ export interface RecountDocument {
   receipts?: ReceiptCounts;
   counts?: OutcomeCounts;
   atMs: number;
+  /** Something was joined and not counted yet, since when (ms): set before its receipts are acknowledged. Absent = none. */
+  dueSinceMs?: number;
+  /** Grows with each mark: only a count that has seen the last one takes the mark away. */
+  marks?: number;
 }
+
+export const RECOUNT_INDEXES: IndexTable = {
+  recounts: [{ name: 'due', key: { dueSinceMs: 1 }, options: { sparse: true } }],
+};
 
 export const recountsOf = (db: Db): Collection<RecountDocument> => db.collection('recounts');

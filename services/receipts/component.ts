@@ -13,6 +13,7 @@ import { serveApi } from '../../lib/nats/micro.ts';
 import { publisher as publisherOf } from '../../lib/nats/publish.ts';
 import { ensureConsumer } from '../../lib/nats/streams.ts';
 import { PARKED_INDEXES } from '../../lib/receipts/parked.ts';
+import { RECOUNT_INDEXES } from '../../lib/receipts/recount-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { Chunks } from './chunks.ts';
 import { Directory } from './directory.ts';
@@ -74,7 +75,7 @@ export function startReceipts(deps: ReceiptsDeps): Part {
   const { nats, store, registry, log, version, hostId } = deps;
   const tuning = { ...DEFAULT_TUNING, ...deps.tuning };
   return part('receipts', async ({ run, defer }) => {
-    await ensureIndexes(store.db, PARKED_INDEXES);
+    await ensureIndexes(store.db, { ...PARKED_INDEXES, ...RECOUNT_INDEXES });
     const { stream, ...consumer } = receiptConsumerShape();
     await ensureConsumer(nats.jsm, stream, consumer);
 

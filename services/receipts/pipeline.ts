@@ -198,7 +198,7 @@ export class Pipeline {
       for (const item of late) item.joined = false;
       throw error;
     }
-    for (const life of round.lives) recounts.touch(life, { late: round.movedOutcomes });
+    await recounts.touch(round.lives, { late: round.movedOutcomes });
     await this.#settle(items, late);
     endRound();
   }

@@ -124,10 +124,6 @@ export class ReceiptChunk {
     return OPEN.has(this.statuses[position] ?? '');
   }
 
-  isUnknown(position: number): boolean {
-    return this.statuses[position] === OUTCOME_LETTERS.unknown;
-  }
-
   /** Position and part of every id whose key is among the wanted ones. */
   *withKeys(wanted: ReadonlyMap<number, unknown>): Generator<{ position: number; key: number }> {
     for (let position = 0; position < this.size; position++) {

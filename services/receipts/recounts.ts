@@ -15,6 +15,8 @@ import { idsUnder } from '../../lib/tables/chunk-ranges.ts';
 const EVERY_MS = 1_000;
 /** A batch that nothing came for so long is counted from its documents once more, outcomes included. */
 const QUIET_MS = 3_000;
+/** A count that is due for so long has lost its process. */
+const ABANDONED_MS = 5_000;
 /** Counting takes at most this share of the time: a batch of ten million has 20,000 documents. */
 const COUNTING_SHARE = 0.1;
 
@@ -32,6 +34,8 @@ interface Tally {
   unsettled: boolean;
   /** Outcomes moved, not only receipts. */
   late: boolean;
+  /** The store knows that a count is due. */
+  marked: boolean;
 }
 
 export interface RecountDeps {
@@ -44,8 +48,8 @@ export interface RecountDeps {
 
 /**
  * Publishes what receipts have changed: absolute values under a version that is taken before the documents are read, so that
- * whoever has the higher version has seen everything that the lower one has. Nothing is ever added to a stored sum: a crash
- * between the write of a chunk and the count leaves nothing to drift, since the receipts come again and the batch is counted again.
+ * whoever has the higher version has seen everything that the lower one has. Nothing is ever added to a stored sum, so nothing
+ * can drift. That a count is due is stored before the receipts are acknowledged: after a crash another process makes it.
  */
 export class Recounts {
   readonly #deps: RecountDeps;
@@ -65,8 +69,38 @@ export class Recounts {
     tally?.meanwhile?.set(index, counts);
   }
 
-  /** Something was joined to a batch, changed or not: who wrote it first may have died before counting. */
-  touch(life: string, { late = false } = {}): void {
+  /**
+   * Something was joined to these batches, changed or not: who wrote it first may have died before counting. Once this
+   * resolves the receipts may be acknowledged.
+   */
+  async touch(lives: Iterable<string>, { late = false } = {}): Promise<void> {
+    const unmarked: string[] = [];
+    for (const life of lives) {
+      const tally = this.#tallyOf(life);
+      tally.touchedAt = this.#now();
+      tally.dirty = true;
+      tally.unsettled = true;
+      tally.late ||= late;
+      if (!tally.marked) unmarked.push(life);
+    }
+    const recounts = recountsOf(this.#deps.store.db);
+    await Promise.all(
+      unmarked.map(async (life) => {
+        await recounts.updateOne(
+          { _id: life },
+          {
+            $inc: { marks: 1 },
+            $set: { dueSinceMs: Date.now() },
+            $setOnInsert: { version: 0, writer: '', atMs: 0 },
+          },
+          { upsert: true },
+        );
+        this.#tallyOf(life).marked = true;
+      }),
+    );
+  }
+
+  #tallyOf(life: string): Tally {
     const tally = this.#tallies.get(life) ?? {
       byChunk: undefined,
       meanwhile: undefined,
@@ -75,17 +109,38 @@ export class Recounts {
       dirty: false,
       unsettled: true,
       late: false,
+      marked: false,
     };
     this.#tallies.set(life, tally);
-    tally.touchedAt = this.#now();
-    tally.dirty = true;
-    tally.unsettled = true;
-    tally.late ||= late;
+    return tally;
+  }
+
+  /** Counts that are due and whose process is gone. */
+  async adopt(): Promise<void> {
+    const due = await recountsOf(this.#deps.store.db)
+      .find({ dueSinceMs: { $lt: Date.now() - ABANDONED_MS } }, { projection: { _id: 1 } })
+      .toArray();
+    for (const { _id } of due) {
+      const tally = this.#tallyOf(_id);
+      tally.dirty = true;
+      tally.late = true;
+    }
   }
 
   loop(): Part {
     const { log } = this.#deps;
-    return loopPart('recounts', (signal) => this.round(signal), { log, pauseMs: 200 });
+    let adoptedAt = Number.NEGATIVE_INFINITY;
+    return loopPart(
+      'recounts',
+      async (signal) => {
+        if (this.#now() - adoptedAt > ABANDONED_MS) {
+          adoptedAt = this.#now();
+          await this.adopt();
+        }
+        await this.round(signal);
+      },
+      { log, pauseMs: 200 },
+    );
   }
 
   async round(signal?: AbortSignal): Promise<void> {
@@ -136,8 +191,10 @@ export class Recounts {
       { $inc: { version: 1 }, $set: { writer, atMs } },
       { upsert: true, returnDocument: 'before' },
     );
+    // What is joined from here on may not be in this count: it marks the batch anew.
+    tally.marked = false;
     const version = (before?.version ?? 0) + 1;
-    const alone = before === null || before.writer === writer;
+    const alone = before === null || before.version === 0 || before.writer === writer;
     const [batchId, incarnation] = life.split('.') as [string, string];
     let account: Account | undefined;
     if (whole) account = await accountOf(store, { _id: batchId, incarnation });
@@ -163,6 +220,8 @@ export class Recounts {
     });
     // For who rebuilds Redis; a later version's figures stay.
     await recounts.updateOne({ _id: life, version }, { $set: counted });
+    const marks = before?.marks ?? 0;
+    await recounts.updateOne({ _id: life, version, marks }, { $unset: { dueSinceMs: '' } });
   }
 
   async #read(life: string, tally: Tally): Promise<void> {

@@ -5,7 +5,7 @@ import { type Joining, JoinRound } from './join-round.ts';
 import { matchByIdInStore } from './match-by-id.ts';
 import type { ReceiptMetrics } from './metrics.ts';
 import type { Recounts } from './recounts.ts';
-import { resolveUnknown } from './resolve-unknown.ts';
+import { resolveInDoubt } from './resolve-in-doubt.ts';
 
 const RECEIPTS_A_SWEEP = 2_000;
 
@@ -40,9 +40,10 @@ async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due
     await round.match(items.filter((item) => item.hasNumber));
     items.push(...(await matchSiblings(round, store, items)));
     // Their ids may still be on the way: who has only just been parked is looked for among the known ids alone.
-    await resolveUnknown(
+    await resolveInDoubt(
       round,
       joining,
+      store,
       items.filter((item) => (item.source as ParkedReceipt).attempts > 0),
     );
     await matchByIdInStore(
@@ -56,7 +57,7 @@ async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due
     round.forget();
     throw error;
   }
-  for (const life of round.lives) recounts.touch(life, { late: round.movedOutcomes });
+  await recounts.touch(round.lives, { late: round.movedOutcomes });
   const joined = items.filter((item) => item.joined);
   metrics.rejoined.inc(joined.length);
   await unpark(
