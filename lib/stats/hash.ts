@@ -113,7 +113,7 @@ if kind == 'progress' or kind == 'task' then
   if not last or (at >= tonumber(lastAt) + 250 and total >= tonumber(lastTotal)) then
     samples[#samples + 1] = string.format('%.0f:%.0f:%.0f', at, total, allSegments)
   end
-  while #samples > 2 and (#samples > 60 or tonumber(string.match(samples[2], '^(%d+)')) < at - 10000) do
+  while #samples > 2 and (#samples > 60 or tonumber(string.match(samples[2], '^(%d+)')) <= at - 10000) do
     table.remove(samples, 1)
   end
   redis.call('HSET', key, 'samplesOf', of, 'samples', table.concat(samples, ' '))
@@ -183,7 +183,19 @@ function placeOf(update: StatsUpdate): (string | number)[] {
   return [0, 0, '-', -1, 0, ENDED_TTL_SECONDS, '', ''];
 }
 
-/** Removes the figures: the next event or sync makes them anew. */
-export async function dropStats(redis: Redis, batchId: string): Promise<boolean> {
-  return (await redis.del(statsKey(batchId))) === 1;
-}
+const DROP: Script<boolean> = {
+  name: 'smsbatchStatsDrop',
+  lua: `
+local known, life = tonumber(redis.call('HGET', KEYS[1], 'life') or ''), tonumber(ARGV[1])
+if known and life and known > life then return 0 end
+return redis.call('DEL', KEYS[1])
+`,
+  parse: (reply) => reply === 1,
+};
+
+/**
+ * Removes the figures: the next event or sync makes them anew.
+ * @param incarnation of the batch that was deleted; the figures of a later life stay
+ */
+export const dropStats = (redis: Redis, batchId: string, incarnation?: string): Promise<boolean> =>
+  runScript(redis, DROP, [statsKey(batchId)], [incarnation === undefined ? '' : lifeMs(incarnation)]);

@@ -31,32 +31,30 @@ export interface ApplyOptions {
 /** What a message changes in Redis; undefined: nothing. */
 type Read =
   | { kind: 'update'; update: StatsUpdate }
-  | { kind: 'deleted'; batchId: string }
+  | { kind: 'deleted'; batchId: string; incarnation?: string }
   | { kind: 'nothing' }
   | { kind: 'poison'; reason: string };
 
 function read(message: JsMsg): Read {
   const subject = parseEventSubject(message.subject);
   if (!subject) return { kind: 'nothing' };
-  if (subject.event === 'deleted') return { kind: 'deleted', batchId: subject.batchId };
-  if (!isMirrored(subject.event)) return { kind: 'nothing' };
+  const { event } = subject;
+  if (event !== 'deleted' && !isMirrored(event)) return { kind: 'nothing' };
   let body: unknown;
   try {
     body = message.json();
   } catch (error) {
     return { kind: 'poison', reason: `the body is not JSON: ${(error as Error).message}` };
   }
-  const checked = check(EVENTS[subject.event], body);
+  const checked = check(EVENTS[event], body);
   if (!checked.ok) {
     const findings = checked.errors
       .slice(0, 5)
       .map(({ field, expected }) => `${field}: expected ${expected}`);
     return { kind: 'poison', reason: `the body does not fit its schema: ${findings.join('; ')}` };
   }
-  return {
-    kind: 'update',
-    update: { kind: KIND_OF_EVENT[subject.event], body: checked.value } as StatsUpdate,
-  };
+  if (event === 'deleted') return { kind: 'deleted', ...checked.value };
+  return { kind: 'update', update: { kind: KIND_OF_EVENT[event], body: checked.value } as StatsUpdate };
 }
 
 /**
@@ -69,18 +67,18 @@ export async function applyEvents(
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const newest = new Map<string, StatsUpdate>();
-  const deleted: string[] = [];
+  const deleted: { batchId: string; incarnation?: string }[] = [];
   for (const message of messages) {
     const found = read(message);
     outcomes.push(found.kind === 'poison' ? await bury(message, found.reason) : 'ack');
-    if (found.kind === 'deleted') deleted.push(found.batchId);
+    if (found.kind === 'deleted') deleted.push(found);
     if (found.kind === 'update') keepNewest(newest, found.update);
   }
   try {
     const results = await Promise.all([...newest.values()].map((update) => take(redis, update)));
-    for (const batchId of deleted) await dropStats(redis.redis, batchId);
+    for (const { batchId, incarnation } of deleted) await dropStats(redis.redis, batchId, incarnation);
     const first = results.filter(({ result }) => result === 'first').map(({ batchId }) => batchId);
-    for (const batchId of new Set(first)) if (!deleted.includes(batchId)) onFirst(batchId);
+    for (const batchId of new Set(first)) onFirst(batchId);
     const refused = results.filter(({ result }) => result === 'refused').length;
     onTaken({ taken: results.length - refused, refused });
     return outcomes;

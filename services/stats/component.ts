@@ -12,6 +12,7 @@ import { serveApi } from '../../lib/nats/micro.ts';
 import { publisher as publisherOf } from '../../lib/nats/publish.ts';
 import { ensureConsumer } from '../../lib/nats/streams.ts';
 import type { RedisView } from '../../lib/redis/connect.ts';
+import { dropStats } from '../../lib/stats/hash.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { statsEndpoints } from './api.ts';
 import { applyEvents } from './apply-events.ts';
@@ -71,7 +72,8 @@ export function startStats(deps: StatsDeps): Part {
             });
           }
           for (const batchId of incomplete) {
-            await syncOne({ redis, store }, batchId);
+            // A late event of a batch that is gone: nobody would ever remove it.
+            if (!(await syncOne({ redis, store }, batchId))) await dropStats(redis.redis, batchId);
             incomplete.delete(batchId);
           }
         },
