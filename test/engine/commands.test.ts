@@ -467,7 +467,7 @@ async function waitUntil(isSo: () => Promise<boolean>, withinMs = 20_000): Promi
 }
 
 async function deadOf(subject: string) {
-  return (await rig.jsm.streams.getMessage(STREAMS.dead, { next_by_subj: subject, seq: 0 })) ?? undefined;
+  return (await rig.jsm.streams.getMessage(STREAMS.dead, { last_by_subj: subject })) ?? undefined;
 }
 
 const deadFor = (id: string) => deadOf(`sms.dead.${STREAMS.commands}.cmd.*.${id}.*`);

@@ -1,4 +1,4 @@
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { parseEventSubject } from '../../contracts/subjects.ts';
 import { withTimeout } from '../../lib/lifecycle/deadline.ts';
 
@@ -31,7 +31,7 @@ export interface EventLog {
 export async function eventLog(nc: NatsConnection): Promise<EventLog> {
   const all: SeenEvent[] = [];
   const waiting = new Set<(event: SeenEvent) => void>();
-  const _subscription: Subscription = nc.subscribe('sms.evt.>', {
+  nc.subscribe('sms.evt.>', {
     callback: (error, message) => {
       const subject = error ? undefined : parseEventSubject(message.subject);
       if (!subject) return;

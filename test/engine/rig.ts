@@ -1,9 +1,10 @@
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Objm } from '@nats-io/obj';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { BatchView } from '../../contracts/batch-api.ts';
 import type { ErrorBody } from '../../contracts/errors.ts';
 import { totalOf } from '../../contracts/outcomes.ts';
-import { commandSubject } from '../../contracts/subjects.ts';
+import { commandSubject, UPLOADS_STORE } from '../../contracts/subjects.ts';
 import { silentLogger } from '../../lib/log/logger.ts';
 import { connectMongo } from '../../lib/mongo/connect.ts';
 import { type Account, accountOf } from '../../lib/stats/account.ts';
@@ -51,9 +52,9 @@ export interface Rig extends AsyncDisposable {
   refusal(noun: string, verb: string, body?: object): Promise<ErrorBody>;
   /** `nats pub sms.cmd.<id>.<verb>`, stored. */
   command(id: string, verb: string, body?: object | string | Uint8Array): Promise<void>;
-  /** Numbers of one recipient table: `count` of them, from `from` on. */
+  /** Imports a file of `count` numbers, from `from` on: placed at once, so that a batch has its tasks. */
   table(name: string, count: number, from?: number): Promise<void>;
-  /** What became of a batch: waits for one of the states (default: its end). */
+  /** What became of a batch, with its history: waits for one of the states (default: its end). */
   ended(id: string, states?: string[], withinMs?: number): Promise<BatchView>;
   account(id: string): Promise<Account>;
   ledger(id: string): Promise<LedgerCheck>;
@@ -61,8 +62,6 @@ export interface Rig extends AsyncDisposable {
 
 /** A valid British mobile number for each index below ten million. */
 export const phoneOf = (index: number): string => `+4473${String(index).padStart(8, '0')}`;
-
-const APPEND_ROWS = 1_000;
 
 export async function engineRig(options: RigOptions = {}): Promise<Rig> {
   const { behaviour = {}, account = {}, env = {}, ownMongo = false } = options;
@@ -125,21 +124,18 @@ export async function engineRig(options: RigOptions = {}): Promise<Rig> {
         await js.publish(commandSubject(id, verb), data);
       },
       async table(name, count, from = 0) {
-        for (let at = 0; at < count; at += APPEND_ROWS) {
-          const rows = Array.from({ length: Math.min(APPEND_ROWS, count - at) }, (_, i) => ({
-            phone: phoneOf(from + at + i),
-          }));
-          await callApi(nc, 'table', 'append', { table: name, rows });
-        }
+        const uploads = await new Objm(nc).open(UPLOADS_STORE);
+        const lines = Array.from({ length: count }, (_, index) => phoneOf(from + index));
+        await uploads.putBlob({ name: `${name}.csv` }, Buffer.from(`phone\n${lines.join('\n')}\n`));
+        const source = { kind: 'object', name: `${name}.csv` };
+        const report = await callApi(nc, 'table', 'import', { table: name, source, wait: true }, 60_000);
+        if (report.rows !== count) throw new Error(`${name}: ${JSON.stringify(report)}`);
       },
-      ended: (id, states, withinMs = 60_000) =>
-        callApi<BatchView>(
-          nc,
-          'batch',
-          'wait',
-          { id, timeoutMs: withinMs, ...(states && { states }) },
-          withinMs + 5_000,
-        ),
+      async ended(id, states, withinMs = 60_000) {
+        const request = { id, timeoutMs: withinMs, ...(states && { states }) };
+        await callApi(nc, 'batch', 'wait', request, withinMs + 5_000);
+        return callApi<BatchView>(nc, 'batch', 'get', { id });
+      },
       account: async (id) => accountOf(store, await docOf(id)),
       ledger: async (id) =>
         checkLedger(store, { batchId: id, incarnation: (await docOf(id)).incarnation }, simulator.ledger()),

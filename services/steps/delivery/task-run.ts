@@ -16,6 +16,7 @@ import { OpenChunks } from './open-chunks.ts';
 import type { Pacing } from './pacing.ts';
 import type { Provider } from './providers/provider.ts';
 import { type SenderOptions, TaskSender } from './task-sender.ts';
+import { unstoredAnswers } from './unstored-answers.ts';
 import { wakeable } from './wakeable.ts';
 import type { WindowShare, WindowShares } from './window-shares.ts';
 
@@ -110,9 +111,12 @@ export class TaskRun {
     try {
       this.#chunks.load();
       while (!this.#ending) await this.#round();
-      return await this.#finish();
+      const end = await this.#finish();
+      if (end.kind === 'lost') this.#handOver();
+      return end;
     } catch (error) {
       this.#sender.lose();
+      this.#handOver();
       throw error;
     } finally {
       clearInterval(ticker);
@@ -120,6 +124,13 @@ export class TaskRun {
       this.#sender.drain();
       provider.leave(this.#sender);
       this.#share[Symbol.dispose]();
+    }
+  }
+
+  /** Answers that came before the loss was noticed are told as those are that come after it. */
+  #handOver(): void {
+    for (const chunk of this.#chunks.all()) {
+      for (const answer of unstoredAnswers(chunk)) this.#o.onLateAnswer(answer);
     }
   }
 
