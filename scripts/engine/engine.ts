@@ -8,27 +8,35 @@ export interface EngineOptions {
   env?: Record<string, string | undefined>;
 }
 
+/** The environment of one process of the product. */
+export function engineEnvironment(
+  name: string,
+  { servers, providers, env }: EngineOptions,
+): Record<string, string | undefined> {
+  return {
+    NATS_URL: servers.natsUrl,
+    NATS_MONITOR_URL: servers.natsMonitorUrl ?? '',
+    MONGODB_URL: servers.mongoUrl,
+    MONGODB_DATABASE: servers.mongoDatabase,
+    REDIS_ADDR: servers.redisUrl,
+    SMSBATCH_PROVIDERS: JSON.stringify(providers),
+    HOST_ID: name,
+    ...env,
+  };
+}
+
 /** One process of the product, with some of its components: `npm start -- batch steps`. */
 export function startEngine(
   name: string,
   components: readonly string[],
-  { servers, providers, env }: EngineOptions,
+  options: EngineOptions,
 ): Promise<Child> {
   return startChild({
     name,
     script: 'services/main.ts',
     args: components,
-    logDir: servers.logDir,
+    logDir: options.servers.logDir,
     isReady: (line) => line.msg === 'ready',
-    env: {
-      NATS_URL: servers.natsUrl,
-      NATS_MONITOR_URL: servers.natsMonitorUrl ?? '',
-      MONGODB_URL: servers.mongoUrl,
-      MONGODB_DATABASE: servers.mongoDatabase,
-      REDIS_ADDR: servers.redisUrl,
-      SMSBATCH_PROVIDERS: JSON.stringify(providers),
-      HOST_ID: name,
-      ...env,
-    },
+    env: engineEnvironment(name, options),
   });
 }
