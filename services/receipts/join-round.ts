@@ -5,8 +5,8 @@ import { RECEIPT_LETTERS } from '../../lib/store/receipt-lattice.ts';
 import type { Chunks } from './chunks.ts';
 import type { Directory } from './directory.ts';
 import type { JoinItem, LateItem } from './join-item.ts';
-import { type Bucket, type ChunkGroup, locate, sortedByHash } from './locate.ts';
-import type { Locators } from './locators.ts';
+import { type ChunkGroup, locate, sortedByHash } from './locate.ts';
+import type { Bucket, Locators } from './locators.ts';
 import type { ReceiptChunk } from './receipt-chunk.ts';
 
 export interface Joining {

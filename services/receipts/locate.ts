@@ -2,12 +2,7 @@ import { bucketOf } from '../../lib/phone/bucket.ts';
 import type { BucketLocator } from './bucket-locator.ts';
 import type { Directory, Life } from './directory.ts';
 import type { JoinItem } from './join-item.ts';
-import type { Locators } from './locators.ts';
-
-export interface Bucket {
-  life: Life;
-  bucket: number;
-}
+import { type Bucket, bucketKey, type Locators } from './locators.ts';
 
 /** A further place with the same hash: a number may stand in a batch once, but 32 bits may stand for two numbers. */
 export interface OtherPlace {
@@ -45,8 +40,6 @@ export function sortedByHash(items: readonly JoinItem[]): JoinItem[] {
   for (let i = 0; i < items.length; i++) sorted[i] = items[keys[i]! % MAX_ITEMS]!;
   return sorted;
 }
-
-export const bucketKey = ({ life, bucket }: Bucket): string => `${life.id}/${bucket}`;
 
 /**
  * Moves each receipt on to the next life that has its number, from the newest to the oldest. `unreadable`: buckets whose

@@ -3,9 +3,15 @@ import type { Store } from '../../lib/store/collections.ts';
 import { chunksOfBucket } from '../../lib/tables/partition-layout.ts';
 import { BucketLocator, type LocatedChunk } from './bucket-locator.ts';
 import type { Life } from './directory.ts';
-import { type Bucket, bucketKey } from './locate.ts';
 
 const CHUNKS_A_READ = 100;
+
+export interface Bucket {
+  life: Life;
+  bucket: number;
+}
+
+export const bucketKey = ({ life, bucket }: Bucket): string => `${life.id}/${bucket}`;
 
 /** Locators of the buckets that receipts came for lately; the least recently used go when there are too many rows. */
 export class Locators {

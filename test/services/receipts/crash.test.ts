@@ -10,7 +10,8 @@ import { seededRandom } from '../../../lib/random/seeded-random.ts';
 import { accountOf } from '../../../lib/stats/account.ts';
 import { type SentBatch, type SentRecipient, sentBatch, storeSentBatch } from '../../support/sent-batch.ts';
 import { testServers } from '../../support/servers.ts';
-import { receiptsWorld, until } from './receipts-world.ts';
+import { until } from '../../support/until.ts';
+import { receiptsWorld } from './receipts-world.ts';
 
 const servers = await testServers(['nats', 'mongo']);
 const world = await receiptsWorld(servers);

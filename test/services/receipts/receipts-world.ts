@@ -82,18 +82,3 @@ export async function receiptsWorld(servers: Servers) {
     },
   };
 }
-
-/** Looks until it is so; the servers tell nobody when a document has changed. */
-export async function until<T>(
-  what: string,
-  look: () => Promise<T | undefined | false>,
-  deadlineMs = 15_000,
-): Promise<T> {
-  const end = performance.now() + deadlineMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -4,12 +4,14 @@ import type { EventBody } from '../../../contracts/events.ts';
 import { chunkId } from '../../../contracts/ids.ts';
 import type { DeliveryReceipt } from '../../../contracts/receipts.ts';
 import { receiptSubject, STREAMS } from '../../../contracts/subjects.ts';
+import { resolvedBy } from '../../../lib/journal/resolve-in-doubt.ts';
 import { deadHeader } from '../../../lib/nats/dead-letter.ts';
 import { request } from '../../../lib/nats/request.ts';
 import { accountOf } from '../../../lib/stats/account.ts';
 import { type SentRecipient, sentBatch, storeOutcomes, storeSentBatch } from '../../support/sent-batch.ts';
 import { testServers } from '../../support/servers.ts';
-import { receiptsWorld, until } from './receipts-world.ts';
+import { until } from '../../support/until.ts';
+import { receiptsWorld } from './receipts-world.ts';
 
 const servers = await testServers(['nats', 'mongo']);
 const world = await receiptsWorld(servers);
@@ -209,6 +211,47 @@ test('a receipt whose id fits nothing tells of the one message to its number who
   const { counts, receipts } = await accountOf(store, sent.batch);
   assert.deepEqual([counts.accepted, counts.unknown], [2, 1]);
   assert.deepEqual(receipts, { delivered: 1, undelivered: 1, expiredAtCarrier: 0 });
+  await store.db.collection('parked_receipts').deleteMany({});
+});
+
+test('a receipt of a message that is about to be sent again, its answer lost, is there before it is sent', async () => {
+  const [doubted, refused] = people(2);
+  const recipients = [doubted!, refused!].map((each) => ({ ...each, status: 'p', ids: [] }));
+  const sent = newBatch(recipients, { bucketBits: 0 });
+  const waiting = (position: number) => ({
+    position,
+    attempts: 1,
+    notBefore: Date.now() + 10_000,
+    partsAccepted: 0,
+    reference: 1,
+  });
+  Object.assign(sent.outcomes[0]!, { codes: 'NO_ANSWER\n0x00000008', waiting: [waiting(0), waiting(1)] });
+  await storeSentBatch(store, sent);
+  await using component = world.component();
+  await component.start();
+  await world.publish(
+    recipients.map(({ msisdn }, i) => ({
+      messageId: `n-${i}`,
+      msisdn,
+      state: 'delivered',
+      atMs: 1_700_000_100_000,
+    })),
+  );
+  const stored = await until('told', () =>
+    store.receipts.findOne({ batchId: sent.batchId }).then((d) => d ?? false),
+  );
+  assert.equal(resolvedBy(stored, 0)?.messageId, 'n-0');
+  // The other was refused: whoever had that receipt, it is not this message.
+  assert.equal(resolvedBy(stored, 1), undefined);
+  const { counts, receipts } = await accountOf(store, sent.batch);
+  assert.equal(counts.pending, 2, 'only its sender says that it was accepted');
+  assert.equal(receipts.delivered, 0);
+
+  await store.outcomes.updateOne(
+    { _id: sent.outcomes[0]!._id },
+    { $set: { statuses: 'ap', ids: 'n-0\n', 'counts.accepted': 1, 'counts.pending': 1 } },
+  );
+  assert.equal((await accountOf(store, sent.batch)).receipts.delivered, 1);
   await store.db.collection('parked_receipts').deleteMany({});
 });
 
