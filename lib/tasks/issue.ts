@@ -67,9 +67,8 @@ export async function holdTasks(
 
 export async function changeRate(
   tasks: Collection<TaskDocument>,
-  of: { batchId: string; incarnation: string },
+  out: readonly string[],
   ratePerSecond: number | null,
 ): Promise<void> {
-  const { batchId, incarnation } = of;
-  await tasks.updateMany({ batchId, incarnation, out: true }, { $set: { ratePerSecond } });
+  await tasks.updateMany({ _id: { $in: [...out] }, out: true }, { $set: { ratePerSecond } });
 }

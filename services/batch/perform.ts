@@ -7,6 +7,7 @@ import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import type { Effect } from '../../lib/store/effects.ts';
 import { changeRate, issueTasks } from '../../lib/tasks/issue.ts';
+import { tasksOutOf } from '../../lib/tasks/tasks-out.ts';
 
 export interface PerformDeps {
   store: Store;
@@ -28,7 +29,7 @@ export async function perform(
   await issueTasks(store.tasks, tasks, doc?.definition.ratePerSecond ?? null, doc?.updatedAt ?? 0);
   for (const effect of effects) {
     if (effect.kind === 'rate' && doc) {
-      await changeRate(store.tasks, { batchId: doc._id, incarnation: doc.incarnation }, effect.ratePerSecond);
+      await changeRate(store.tasks, tasksOutOf(doc), effect.ratePerSecond);
     }
   }
   const headers = carriedFrom(cause?.headers);

@@ -6,6 +6,7 @@ import { type Part, part } from '../../lib/lifecycle/part.ts';
 import type { Publisher } from '../../lib/nats/publish.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import type { TaskDocument } from '../../lib/store/task-document.ts';
+import { batchesAtWork, TASKS_OUT_FIELDS, tasksOutOf } from '../../lib/tasks/tasks-out.ts';
 
 const SWEEP_EVERY_MS = 1_000;
 /** An outbox is published within milliseconds of its write; later than this, its host has died in between. */
@@ -46,7 +47,7 @@ export function sweep(deps: SweepDeps): Part {
 async function wakeDue(deps: SweepDeps): Promise<void> {
   const nowMs = Date.now();
   const { batches, tasks } = deps.store;
-  const projection = { version: 1, incarnation: 1, wakeAt: 1, epoch: 1 };
+  const projection = TASKS_OUT_FIELDS;
   const [due, unpublished] = await Promise.all([
     batches
       .find({ wakeAt: { $lte: nowMs } }, { projection })
@@ -58,34 +59,27 @@ async function wakeDue(deps: SweepDeps): Promise<void> {
       .toArray(),
   ]);
   for (const doc of new Map([...unpublished, ...due].map((each) => [each._id, each])).values()) {
-    const newest = await tasks
-      .find(
-        { batchId: doc._id, incarnation: doc.incarnation, epoch: doc.epoch },
-        { projection: { progressAt: 1 } },
-      )
-      .sort({ progressAt: -1 })
-      .limit(1)
-      .next();
-    await reconcile(deps, doc._id, doc.version, newest ? { progressAt: newest.progressAt } : {});
+    const out = await tasks
+      .find({ _id: { $in: tasksOutOf(doc) } }, { projection: { progressAt: 1 } })
+      .toArray();
+    const progressAt = Math.max(...out.map((task) => task.progressAt));
+    await reconcile(deps, doc._id, doc.version, Number.isFinite(progressAt) ? { progressAt } : {});
   }
 }
 
 /** Tasks that are out, silent, and whose message is in the stream no more: the stream was lost or set back. */
 async function findMissing(deps: SweepDeps): Promise<void> {
-  const silent = await deps.store.tasks
-    .find({ out: true, progressAt: { $lte: Date.now() - SILENT_AFTER_MS } })
-    .sort({ progressAt: 1 })
-    .limit(A_SWEEP)
-    .toArray();
-  const batches = new Set<string>();
-  for (const task of silent) {
-    if (!batches.has(task.batchId) && (await isMissing(deps.jsm, task))) batches.add(task.batchId);
-  }
-  for (const batchId of batches) {
-    const doc = await deps.store.batches.findOne({ _id: batchId }, { projection: { version: 1 } });
-    if (!doc) continue;
-    deps.log.warn({ batchId }, 'a task is out but has no message: the batch is reconciled');
-    await reconcile(deps, batchId, doc.version, {});
+  const silentSince = Date.now() - SILENT_AFTER_MS;
+  for (const batch of await batchesAtWork(deps.store, A_SWEEP)) {
+    const silent = await deps.store.tasks
+      .find({ _id: { $in: tasksOutOf(batch) }, out: true, progressAt: { $lte: silentSince } })
+      .toArray();
+    for (const task of silent) {
+      if (!(await isMissing(deps.jsm, task))) continue;
+      deps.log.warn({ batchId: batch._id }, 'a task is out but has no message: the batch is reconciled');
+      await reconcile(deps, batch._id, batch.version, {});
+      break;
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { withTimeout } from '../../lib/lifecycle/deadline.ts';
 import type { Nats } from '../../lib/nats/connect.ts';
 import type { RedisView } from '../../lib/redis/connect.ts';
 import type { Store } from '../../lib/store/collections.ts';
+import { batchesAtWork } from '../../lib/tasks/tasks-out.ts';
 
 export interface MetricsDeps {
   nats: Nats;
@@ -24,7 +25,7 @@ export async function serviceMetrics(deps: MetricsDeps): Promise<ServiceMetrics>
     roundTrip(() => store.db.command({ ping: 1 })),
     roundTrip(() => redis.redis.ping()),
     batchesByState(store).catch(() => ({})),
-    store.tasks.countDocuments({ out: true }).catch(() => 0),
+    countTasksOut(store).catch(() => 0),
     jetStreamLoad(nats).catch(() => ({ consumers: {}, streams: {} })),
     countersOf(registry),
   ]);
@@ -36,6 +37,16 @@ export async function serviceMetrics(deps: MetricsDeps): Promise<ServiceMetrics>
     ...jetStream,
     counters,
   };
+}
+
+/** At most this many batches at work are looked at. */
+const MAX_BATCHES = 1_000;
+
+async function countTasksOut(store: MetricsDeps['store']): Promise<number> {
+  return (await batchesAtWork(store, MAX_BATCHES)).reduce(
+    (sum, { work }) => sum + (work?.out.length ?? 0),
+    0,
+  );
 }
 
 async function roundTrip(ask: () => Promise<unknown>): Promise<{ ok: boolean; roundTripMs?: number }> {

@@ -4,6 +4,7 @@ import type { BATCH_API } from '../../../contracts/batch-api.ts';
 import { phaseName } from '../../../contracts/states.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import type { Store } from '../../../lib/store/collections.ts';
+import { batchesAtWork, tasksOutOf } from '../../../lib/tasks/tasks-out.ts';
 
 const SHOWN_TASKS = 200;
 
@@ -35,15 +36,15 @@ export async function totals(store: Store, query: Static<typeof BATCH_API.totals
       },
     },
   ]);
+  const atWork = await batchesAtWork(store, SHOWN_TASKS);
+  const out = atWork.flatMap(tasksOutOf).slice(0, SHOWN_TASKS);
   const [rows, tasks] = await Promise.all([
     groups.toArray(),
     store.tasks
       .find(
-        { out: true },
+        { _id: { $in: out }, out: true },
         { projection: { batchId: 1, step: 1, n: 1, holder: 1, run: 1, progressAt: 1, createdAt: 1 } },
       )
-      .sort({ progressAt: 1 })
-      .limit(SHOWN_TASKS)
       .toArray(),
   ]);
   return {
