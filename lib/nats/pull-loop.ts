@@ -35,6 +35,18 @@ export interface PullLoop extends Part {
   failing(): string | undefined;
 }
 
+/** The server's floor. */
+const SHORTEST_PULL_MS = 1_000;
+
+/**
+ * Pulls stand in line at the server. Those of one process, renewed at the same time, stand side by side: the first in line
+ * would get all tasks of a batch while its neighbour idles. Pulls of unequal length mix.
+ */
+const between = (fromMs: number, toMs: number): number => {
+  const least = Math.max(fromMs, Math.min(SHORTEST_PULL_MS, toMs));
+  return Math.round(least + Math.random() * Math.max(0, toMs - least));
+};
+
 /**
  * Pulls one message at a time and settles it by what the handler answers. Stop strands nothing: it waits for the open pull
  * (at most `expiresMs`) and for the handler, so that no message is left delivered to nobody.
@@ -45,15 +57,20 @@ export function pullLoop(options: PullLoopOptions): PullLoop {
   const source = consumerSource(options);
 
   const running = part(name, ({ signal, defer }) => {
-    const loops = Array.from({ length: concurrency }, () =>
-      loop(name, () => round(signal), signal, { log, firstMs: 100, capMs: 2_000 }),
-    );
+    const loops = Array.from({ length: concurrency }, () => {
+      let expires = concurrency > 1 ? between(SHORTEST_PULL_MS, expiresMs) : expiresMs;
+      const pull = async () => {
+        await round(expires, signal);
+        if (concurrency > 1) expires = between(expiresMs / 2, expiresMs);
+      };
+      return loop(name, pull, signal, { log, firstMs: 100, capMs: 2_000 });
+    });
     defer(() => Promise.all(loops));
   });
 
-  async function round(stopping: AbortSignal): Promise<void> {
+  async function round(expires: number, stopping: AbortSignal): Promise<void> {
     await source.during(async (from) => {
-      const message = await nextMessage(from, expiresMs, stopping);
+      const message = await nextMessage(from, expires, stopping);
       if (message) settle(message, await decide(message, stopping));
     });
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { seededRandom } from '../../lib/random/seeded-random.ts';
 import type { Child } from '../../scripts/engine/child-process.ts';
 import { engineRig, HOST, type Rig, sumOf, WORKER } from './rig.ts';
 
@@ -21,17 +22,6 @@ before(async () => {
 after(async () => {
   await rig?.[Symbol.asyncDispose]();
 });
-
-/** mulberry32: the moments can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const messages = async (): Promise<number> => (await rig.simulator.summary()).messages!;
 
@@ -127,7 +117,7 @@ async function kill(worker: Child): Promise<void> {
 describe('a worker in mid-delivery', () => {
   for (const seed of [1, 2, 3]) {
     it(`killed (seed ${seed})`, async (t) => {
-      const random = seeded(seed);
+      const random = seededRandom(seed);
       const id = `kill-${seed}`;
       await disturbed(t, id, UNKNOWN_ALLOWED, async () => {
         const worker = await holderAt(id, Math.floor(TOTAL * (0.02 + 0.6 * random())), random);
@@ -139,7 +129,7 @@ describe('a worker in mid-delivery', () => {
 
   it('killed, and who took over is killed, too', async (t) => {
     await disturbed(t, 'kill-both', 2 * UNKNOWN_ALLOWED, async () => {
-      const random = seeded(4);
+      const random = seededRandom(4);
       const first = await holderAt('kill-both', 2_000, random);
       await kill(first);
       const second = await holderAt('kill-both', 2_500, random);
@@ -151,7 +141,7 @@ describe('a worker in mid-delivery', () => {
 
   it('frozen for 8 s: its tasks go on elsewhere; what it sent is found when it wakes up', async (t) => {
     await disturbed(t, 'frozen', UNKNOWN_ALLOWED, async () => {
-      const random = seeded(8);
+      const random = seededRandom(8);
       const worker = await holderAt('frozen', Math.floor(TOTAL * (0.05 + 0.4 * random())), random);
       worker.kill('SIGSTOP');
       await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
