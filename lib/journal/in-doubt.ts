@@ -43,12 +43,3 @@ export function inDoubt(task: Journalled, index: number, known: KnownOutcomes): 
   }
   return positions;
 }
-
-/** One behind the last place of a chunk. */
-export const endOfChunk = (index: number): number => place(index, CHUNK_SIZE);
-
-/** Places of the same chunk lie together; a window's places by chunk. */
-export const samePlace = (value: number): { index: number; position: number } => ({
-  index: chunkOfPlace(value),
-  position: positionOfPlace(value),
-});
