@@ -1,10 +1,4 @@
-import {
-  CHUNK_SIZE,
-  chunkOfPlace,
-  place,
-  positionOfPlace,
-  type TaskDocument,
-} from '../store/task-document.ts';
+import { chunkOfPlace, place, type TaskDocument } from '../store/task-document.ts';
 
 type Journalled = Pick<TaskDocument, 'cursor' | 'authorisedTo' | 'again'>;
 
