@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { partitionConsumers } from '../../contracts/streams.ts';
-import { deadSubject, PARTITIONS, partitionConsumer, STREAMS } from '../../contracts/subjects.ts';
+import { deadSubject, STREAMS } from '../../contracts/subjects.ts';
 import { publishedMarks } from '../../lib/actor/published-marks.ts';
 import { takeTurn } from '../../lib/actor/take-turn.ts';
 import { type Part, part } from '../../lib/lifecycle/part.ts';
@@ -38,7 +38,8 @@ export function startBatch(deps: BatchDeps): Part {
   const { nc, jsm } = nats;
   return part('batch', async ({ run }) => {
     await ensureIndexes(store.db, STORE_INDEXES);
-    for (const { stream, ...consumer } of partitionConsumers()) await ensureConsumer(jsm, stream, consumer);
+    const consumers = partitionConsumers();
+    for (const { stream, ...consumer } of consumers) await ensureConsumer(jsm, stream, consumer);
 
     const publisher = publisherOf(nats);
     const metrics = batchMetrics(registry);
@@ -50,12 +51,13 @@ export function startBatch(deps: BatchDeps): Part {
         subject: deadSubject(STREAMS.commands, message.subject),
         reason,
       });
-    const loops = Array.from({ length: PARTITIONS }, (_, partition) =>
+    const loops = consumers.map(({ stream, ...consumer }) =>
       pullLoop({
         nats,
-        stream: STREAMS.commands,
-        consumer: partitionConsumer(partition),
+        stream,
+        consumer: consumer.durable_name,
         log,
+        ensure: () => ensureConsumer(jsm, stream, consumer),
         handle: async (message) => {
           const endTurn = metrics.turnSeconds.startTimer();
           try {
