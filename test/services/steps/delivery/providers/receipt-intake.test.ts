@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { check } from '../../../../../contracts/check.ts';
+import { type DeliveryReceipt, ReceiptGroup } from '../../../../../contracts/receipts.ts';
+import type { Publication, PublishResult } from '../../../../../lib/nats/publish.ts';
+import { receiptIntake } from '../../../../../services/steps/delivery/providers/receipt-intake.ts';
+
+const receiptOf = (n: number): DeliveryReceipt => ({
+  messageId: String(n),
+  msisdn: '447700900123',
+  state: 'delivered',
+  atMs: n,
+});
+
+/** The stream, as slow or as broken as a test wants it. */
+function stream(answer: (publication: Publication) => Promise<PublishResult>) {
+  const published: Publication[] = [];
+  const intake = receiptIntake({
+    provider: 'sim',
+    id: 'host',
+    log: pino({ level: 'silent' }),
+    publisher: {
+      publish(publication) {
+        published.push(publication);
+        return answer(publication);
+      },
+    },
+  });
+  const groups = () =>
+    published.map(({ body }) => {
+      const checked = check(ReceiptGroup, body);
+      assert.ok(checked.ok);
+      return checked.value;
+    });
+  return { intake, published, groups };
+}
+
+test('a full group leaves at once, the rest soon; each receipt is answered after it is stored', async () => {
+  let store = (): void => {};
+  const stored = new Promise<void>((resolve) => {
+    store = resolve;
+  });
+  const { intake, published, groups } = stream(async () => {
+    await stored;
+    return { kind: 'stored', seq: 1 };
+  });
+  const answered: boolean[] = [];
+  for (let n = 0; n < 700; n++) intake.receipt(receiptOf(n), (ok) => answered.push(ok));
+  assert.equal(published.length, 1);
+  const flushed = intake.flush();
+  assert.deepEqual(answered, []);
+  store();
+  await flushed;
+  assert.deepEqual(
+    groups().map(({ receipts }) => receipts?.length),
+    [500, 200],
+  );
+  assert.deepEqual(new Set(answered), new Set([true]));
+  assert.equal(answered.length, 700);
+  assert.equal(new Set(published.map(({ msgId }) => msgId)).size, 2);
+  assert.ok(published.every(({ subject }) => subject === 'sms.receipt.sim'));
+});
+
+test('a small group leaves after a moment by itself', async () => {
+  const { intake, groups } = stream(async () => ({ kind: 'stored', seq: 1 }));
+  await new Promise<void>((resolve) => intake.receipt(receiptOf(1), () => resolve()));
+  assert.equal(groups().length, 1);
+});
+
+test('while the stream does not answer, a bounded number of groups is on its way', async () => {
+  let store = (): void => {};
+  const stored = new Promise<void>((resolve) => {
+    store = resolve;
+  });
+  const { intake, published } = stream(async () => {
+    await stored;
+    return { kind: 'stored', seq: 1 };
+  });
+  for (let n = 0; n < 5_000; n++) intake.receipt(receiptOf(n), () => {});
+  assert.equal(published.length, 4);
+  store();
+  await intake.flush();
+  assert.equal(
+    published.reduce((sum, { body }) => sum + (body as ReceiptGroup).receipts!.length, 0),
+    5_000,
+  );
+});
+
+test('what cannot be stored is answered so that the carrier sends it again; late answers are kept', async () => {
+  let broken = true;
+  const { intake, groups } = stream(async () => {
+    if (broken) throw new Error('away');
+    return { kind: 'stored', seq: 1 };
+  });
+  intake.lateAnswer({ chunk: 'b.i.0', position: 1, outcome: 'accepted', messageId: 'm', atMs: 1 });
+  const answer = new Promise<boolean>((resolve) => intake.receipt(receiptOf(1), resolve));
+  assert.equal(await answer, false);
+  broken = false;
+  await intake.flush();
+  assert.equal(groups().at(-1)?.lateAnswers?.length, 1);
+  assert.equal(groups().at(-1)?.receipts, undefined);
+});
