@@ -1,7 +1,10 @@
+import type { JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { CommandReply } from '../../contracts/batch-api.ts';
+import { errorBody } from '../../contracts/errors.ts';
 import { partitionConsumers } from '../../contracts/streams.ts';
-import { deadSubject, STREAMS } from '../../contracts/subjects.ts';
+import { deadSubject, HEADERS, STREAMS } from '../../contracts/subjects.ts';
 import { publishedMarks } from '../../lib/actor/published-marks.ts';
 import { takeTurn } from '../../lib/actor/take-turn.ts';
 import { type Part, part } from '../../lib/lifecycle/part.ts';
@@ -45,12 +48,18 @@ export function startBatch(deps: BatchDeps): Part {
     const metrics = batchMetrics(registry);
     const marks = await run(publishedMarks(store.batches, log));
     const actor = batchActor({ nc, jsm, store, publisher, metrics, log });
-    const bury = (message: Parameters<typeof takeTurn>[1], reason: string) =>
-      deadLetter(publisher, message, {
+    const bury = async (message: JsMsg, reason: string) => {
+      const outcome = await deadLetter(publisher, message, {
         stream: STREAMS.dead,
         subject: deadSubject(STREAMS.commands, message.subject),
         reason,
       });
+      // Who asked would wait for a turn that never comes.
+      const replyTo = message.headers?.get(HEADERS.replyTo);
+      const error = errorBody('internal', `The command could not be handled and lies in ${STREAMS.dead}.`);
+      if (replyTo) nc.publish(replyTo, JSON.stringify({ ok: false, error } satisfies CommandReply));
+      return outcome;
+    };
     const loops = consumers.map(({ stream, ...consumer }) =>
       pullLoop({
         nats,

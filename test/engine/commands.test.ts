@@ -123,6 +123,11 @@ describe('a command that cannot be obeyed', () => {
     assert.ok((dead.header.get('Sms-Dead-Reason') ?? '').length > 5);
     assert.equal(dead.header.get('Sms-Dead-Stream'), STREAMS.commands);
     assert.deepEqual(dead.json(), { patch: { name: 'never' } });
+    const asked = Date.now();
+    const told = await rig.refusal('batch', 'update', { id: 'poisoned', patch: { name: 'asked' } });
+    assert.equal(told.code, 'internal');
+    assert.match(told.message, /SMS_DEAD/);
+    assert.ok(Date.now() - asked < AT_ONCE_MS);
     await rig.store.batches.replaceOne({ _id: 'poisoned' }, { ...damaged!, version: damaged!.version + 2 });
     const sentAtMs = Date.now();
     const view = await rig.call<BatchView>('batch', 'update', { id: 'poisoned', patch: { name: 'healed' } });
