@@ -14,7 +14,8 @@ import { partEncoder } from './part-encoder.ts';
 import type { Sender } from './providers/provider.ts';
 import type { ConnectedProvider, ProviderSet } from './providers/provider-set.ts';
 import { retryPlan } from './retry-plan.ts';
-import { type Account, TaskRun } from './task-run.ts';
+import type { Account } from './task-end.ts';
+import { TaskRun } from './task-run.ts';
 import { type WindowShares, windowShares } from './window-shares.ts';
 
 export interface DeliveryDeps {
@@ -59,7 +60,6 @@ async function taskRun(deps: DeliveryDeps, shares: WindowShares, context: StepCo
   const range = { first: from, end: to };
   const sender = senderOf(provider, definition.sender, definition.extCode);
   const { account } = provider;
-  const onInDoubt = definition.onInDoubt ?? 'hold';
   return new TaskRun({
     task,
     shares,
@@ -76,18 +76,17 @@ async function taskRun(deps: DeliveryDeps, shares: WindowShares, context: StepCo
           : { key: `sender:${account.name}:${sender.addr}`, ratePerSecond: senderTps },
       batchRate: task.ratePerSecond,
     }),
-    sender: {
-      encoder: partEncoder({
-        sender,
-        reference: account.reference,
-        batchHash: batchHashOf(batch._id),
-        validitySeconds: definition.validitySeconds ?? 0,
-      }),
+    encoder: partEncoder({
+      sender,
+      reference: account.reference,
+      batchHash: batchHashOf(batch._id),
+      validitySeconds: definition.validitySeconds ?? 0,
+    }),
+    rules: {
       retryPlan: retryPlan(deps.retryWaitsMs),
-      onInDoubt,
+      onInDoubt: definition.onInDoubt ?? 'hold',
       failureThreshold: definition.failureThreshold ?? null,
     },
-    onInDoubt,
     notAfterMs: definition.notAfter === undefined ? null : Date.parse(definition.notAfter),
     signal,
     onProgress: (progress) => context.progress(progress),

@@ -1,3 +1,6 @@
+import type { Provider } from './providers/provider.ts';
+import type { TaskSender } from './task-sender.ts';
+
 /** What may hold a task back; the words of `limitedBy` in progress events. */
 export type LimitingFactor = 'rate' | 'window' | 'throttled' | 'journal' | 'store' | 'connection' | 'retry';
 
@@ -19,4 +22,16 @@ export function factorCounter(): FactorCounter {
       return first?.[0];
     },
   };
+}
+
+/** What holds the task back at this moment. `waitingFor`: what its next intent waits for, when nothing is authorised. */
+export function limitedBy(
+  provider: Provider,
+  sender: TaskSender,
+  waitingFor: LimitingFactor,
+): LimitingFactor {
+  if (provider.throttled()) return 'throttled';
+  if (provider.readyInMs() === Number.POSITIVE_INFINITY) return 'connection';
+  if (sender.leases.length === 0) return waitingFor;
+  return sender.paced ? 'rate' : 'window';
 }

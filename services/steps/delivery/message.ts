@@ -67,3 +67,20 @@ export function nextPart(mask: number, parts: number): number {
   for (let part = 0; part < parts; part++) if ((mask & (1 << part)) === 0) return part;
   return -1;
 }
+
+/** Ids of the accepted parts in their order, empty where a part has none. */
+export function idsOf({ long, parts }: Message): string {
+  if (!long || long.accepted === 0) return '';
+  return Array.from({ length: parts }, (_, part) => long.ids[part] ?? '').join(' ');
+}
+
+/** Beginning or going on with a message of several parts, of which some may have been accepted before. */
+export const longMessage = (accepted = 0, ids: string[] = []): LongMessage => ({
+  plan: undefined,
+  accepted,
+  submitted: accepted,
+  ids,
+  refusal: undefined,
+  unanswered: false,
+  line: undefined,
+});
