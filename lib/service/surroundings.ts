@@ -7,8 +7,8 @@ import type { ServerConfig } from '../config/server-config.ts';
 import { type Part, part } from '../lifecycle/part.ts';
 import { connectMongo } from '../mongo/connect.ts';
 import { connectNats } from '../nats/connect.ts';
-import { keepStreams } from '../nats/keep-streams.ts';
-import type { WantedStream } from '../nats/streams.ts';
+import { keepMade } from '../nats/keep-made.ts';
+import { ensureStream, type WantedStream } from '../nats/streams.ts';
 import { connectRedis } from '../redis/connect.ts';
 import { storeOf } from '../store/collections.ts';
 import type { Surroundings } from './component.ts';
@@ -75,10 +75,12 @@ export function surroundings(options: {
         inboxPrefix: config.NATS_INBOX_PREFIX,
       }),
     );
-    const wanted = streamShapes().map(
-      (shape) => ({ ...shape, num_replicas: config.NATS_REPLICAS }) as WantedStream,
-    );
-    await keepStreams(nats, wanted, log);
+    const makeStreams = async () => {
+      for (const shape of streamShapes()) {
+        await ensureStream(nats.jsm, { ...shape, num_replicas: config.NATS_REPLICAS } as WantedStream);
+      }
+    };
+    await keepMade(nats, makeStreams, log);
     await tellSyncInterval(config.NATS_MONITOR_URL, log);
     const store = storeOf(mongo.db);
     ready = {

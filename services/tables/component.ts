@@ -5,6 +5,7 @@ import { type Part, part } from '../../lib/lifecycle/part.ts';
 import { isTransient } from '../../lib/mongo/errors.ts';
 import { ensureIndexes } from '../../lib/mongo/indexes.ts';
 import type { Nats } from '../../lib/nats/connect.ts';
+import { keepMade } from '../../lib/nats/keep-made.ts';
 import { serveApi } from '../../lib/nats/micro.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { TABLE_INDEXES } from '../../lib/tables/indexes.ts';
@@ -29,7 +30,7 @@ const SWEEP_EVERY_MS = 15 * 60_000;
 export function startTables({ nats, store, config, registry, log, version }: TablesDeps): Part {
   return part('tables', async ({ run, defer, signal }) => {
     await ensureIndexes(store.db, TABLE_INDEXES);
-    await ensureUploads(nats, config.NATS_REPLICAS);
+    await keepMade(nats, () => ensureUploads(nats, config.NATS_REPLICAS), log);
     const imports = runningImports({ store, log, registry, signal });
     defer(() => imports.stop());
     await run(

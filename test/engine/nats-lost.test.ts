@@ -35,7 +35,7 @@ it('NATS loses its disk in mid-delivery: every process heals, the batch goes on,
     ratePerSecond: 2_000,
   };
   await rig.call('batch', 'create', { id: 'lost', batch, start: true });
-  // Out, and without a task at the moment: its commands are gone with the disk.
+  // Without a task, and without a command on the way.
   await rig.call('batch', 'create', { id: 'idle', batch: { ...batch, name: 'idle' } });
   await untilSent(4_000);
   await rig.servers.kill('nats');
@@ -54,6 +54,8 @@ it('NATS loses its disk in mid-delivery: every process heals, the batch goes on,
   assert.equal(view.counts.accepted, TOTAL, JSON.stringify(view.counts));
   const { missing, unexpected, doubled } = await rig.ledger('lost');
   assert.deepEqual({ missing, unexpected, doubled }, { missing: 0, unexpected: 0, doubled: 0 });
+  // Files can be uploaded and imported again, too.
+  await rig.table('after', 10, 1_000_000);
   await rig.call('batch', 'start', { id: 'idle' });
   await rig.call('batch', 'abort', { id: 'idle' });
   assert.equal((await rig.ended('idle')).state, 'Aborted');
