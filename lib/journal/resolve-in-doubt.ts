@@ -24,6 +24,7 @@ export function resolveInDoubt(
   positions: readonly number[],
   onInDoubt: 'hold' | 'resend',
   nowMs: number,
+  resendAfterMs: number = RESEND_AFTER_MS,
 ): Resolution {
   let resent = 0;
   for (const position of positions) {
@@ -36,7 +37,7 @@ export function resolveInDoubt(
     const entry = {
       position,
       attempts,
-      notBefore: nowMs + RESEND_AFTER_MS,
+      notBefore: nowMs + resendAfterMs,
       partsAccepted: known?.partsAccepted ?? 0,
       ...(known?.parts === undefined ? {} : { parts: known.parts }),
       reference: known?.reference ?? 0,

@@ -2,7 +2,6 @@ import {
   noOutcomes,
   OUTCOME_LETTERS,
   OUTCOME_OF_LETTER,
-  OUTCOMES,
   type OutcomeCounts,
   type OutcomeLetter,
 } from '../../contracts/outcomes.ts';
@@ -248,7 +247,3 @@ const isOlder = (entry: WaitingMessage, known: WaitingMessage | undefined): bool
   known !== undefined &&
   (entry.attempts < known.attempts ||
     (entry.attempts === known.attempts && entry.partsAccepted < known.partsAccepted));
-
-/** Counts that sum to the same total; for tests and guards. */
-export const sameCounts = (left: OutcomeCounts, right: OutcomeCounts): boolean =>
-  OUTCOMES.every((outcome) => left[outcome] === right[outcome]);

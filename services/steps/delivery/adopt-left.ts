@@ -4,7 +4,7 @@ import type { TakenOver } from '../../../lib/journal/take-over.ts';
 import type { MessageChunk } from '../../../lib/store/chunk-documents.ts';
 import type { TaskDocument } from '../../../lib/store/task-document.ts';
 import { DeliveryChunk } from './delivery-chunk.ts';
-import type { Sums } from './settlement.ts';
+import type { SettlementRules, Sums } from './settlement.ts';
 
 export interface Adopted {
   chunks: DeliveryChunk[];
@@ -17,10 +17,10 @@ export function adoptLeft(options: {
   taken: TakenOver;
   messages: readonly MessageChunk[];
   task: Pick<TaskDocument, 'progressAt'>;
-  onInDoubt: 'hold' | 'resend';
+  rules: Pick<SettlementRules, 'onInDoubt' | 'resendAfterMs'>;
   nowMs: number;
 }): Adopted {
-  const { taken, messages, task, onInDoubt, nowMs } = options;
+  const { taken, messages, task, rules, nowMs } = options;
   const sums: Sums = {
     counts: taken.counts,
     segments: taken.segments,
@@ -29,7 +29,7 @@ export function adoptLeft(options: {
   };
   const chunks = taken.left.map(({ document, outcomes, inDoubt }, i) => {
     const chunk = new DeliveryChunk(messages[i]!, document, outcomes);
-    chunk.resent += resolveInDoubt(outcomes, inDoubt, onInDoubt, nowMs).resent;
+    chunk.resent += resolveInDoubt(outcomes, inDoubt, rules.onInDoubt, nowMs, rules.resendAfterMs).resent;
     if (inDoubt.length > 0) {
       // They may have been sent: receipts are to find them.
       chunk.sentFromMs ||= task.progressAt;

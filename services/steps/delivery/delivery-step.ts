@@ -1,6 +1,7 @@
 import type { Collection } from 'mongodb';
 import { lifeId } from '../../../contracts/ids.ts';
 import type { StepResult } from '../../../contracts/steps.ts';
+import { RESEND_AFTER_MS } from '../../../lib/journal/resolve-in-doubt.ts';
 import type { RateLimiter } from '../../../lib/rate/rate-limiter.ts';
 import { batchHashOf } from '../../../lib/sms/concat-reference.ts';
 import type { TaskDocument } from '../../../lib/store/task-document.ts';
@@ -25,6 +26,8 @@ export interface DeliveryDeps {
   journalTasks: Collection<TaskDocument>;
   /** Waits before a message that was refused for now is tried again. */
   retryWaitsMs?: readonly number[];
+  /** Wait before an unanswered message is sent again, where the batch wants that. */
+  resendAfterMs?: number;
   /** Tasks that one process holds at once; of each batch one of them sends. */
   concurrency?: number;
   /** Tests kill or freeze the process here. */
@@ -86,6 +89,7 @@ async function taskRun(deps: DeliveryDeps, shares: WindowShares, context: StepCo
       retryPlan: retryPlan(deps.retryWaitsMs),
       onInDoubt: definition.onInDoubt ?? 'hold',
       failureThreshold: definition.failureThreshold ?? null,
+      resendAfterMs: deps.resendAfterMs ?? RESEND_AFTER_MS,
     },
     notAfterMs: definition.notAfter === undefined ? null : Date.parse(definition.notAfter),
     signal,

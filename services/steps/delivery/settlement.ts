@@ -5,7 +5,7 @@ import {
   type OutcomeLetter,
 } from '../../../contracts/outcomes.ts';
 import type { LateAnswer } from '../../../contracts/receipts.ts';
-import { IN_DOUBT_CODE, MAX_RESENDS, RESEND_AFTER_MS } from '../../../lib/journal/resolve-in-doubt.ts';
+import { IN_DOUBT_CODE, MAX_RESENDS } from '../../../lib/journal/resolve-in-doubt.ts';
 import type { DeliveryChunk } from './delivery-chunk.ts';
 import { type FailureShare, failureShare, type Stop } from './failure-share.ts';
 import { bitsIn, idsOf, type Message } from './message.ts';
@@ -29,6 +29,8 @@ export interface SettlementRules {
   onInDoubt: 'hold' | 'resend';
   /** Share of refusals, 0 to 1, above which the task stops; null = none. */
   failureThreshold: number | null;
+  /** Before an unanswered message is sent again, a receipt may still come. */
+  resendAfterMs: number;
 }
 
 export interface Sums {
@@ -147,7 +149,7 @@ export class Settlement {
     this.inFlight -= 1;
     message.chunk.resent += 1;
     this.resent += 1;
-    this.#wait(message, Date.now() + RESEND_AFTER_MS, IN_DOUBT_CODE);
+    this.#wait(message, Date.now() + this.#rules.resendAfterMs, IN_DOUBT_CODE);
   }
 
   #later(message: Message, refusal: Refusal): void {

@@ -36,8 +36,7 @@ export async function takeOverTask(
   const fault = faults ?? (() => {});
   const taken = await store.takeOver();
   const messages = await store.loadMessages(taken.left.map(({ index }) => index));
-  const { onInDoubt } = rules;
-  const adopted = adoptLeft({ taken, messages, task, onInDoubt, nowMs: Date.now() });
+  const adopted = adoptLeft({ taken, messages, task, rules, nowMs: Date.now() });
   const settlement = new Settlement(rules, adopted.sums, {
     onQuiet: (chunk) => {
       if (chunk.quiet) flush.kick();

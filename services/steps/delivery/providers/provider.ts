@@ -1,4 +1,3 @@
-import type { DeliveryReceipt } from '../../../../contracts/receipts.ts';
 import type { ConcatReference } from '../../../../lib/sms/udh.ts';
 
 /** Who a message is from. Told apart by identity: one object for one sender, never changed. */
@@ -90,9 +89,6 @@ export interface ProviderAccount {
   /** Asks the carrier for receipts. */
   receipts: boolean;
 }
-
-/** Receipts as they come in: `stored` is called once they lie in the stream; only then is the carrier answered. */
-export type OnReceipt = (receipt: DeliveryReceipt, stored: (ok: boolean) => void) => void;
 
 /**
  * The seam behind which every kind of carrier connection lies; test/…/provider-conformance.ts is its contract.

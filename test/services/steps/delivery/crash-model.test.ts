@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OUTCOMES, totalOf } from '../../../../contracts/outcomes.ts';
+import { noOutcomes, OUTCOMES, totalOf } from '../../../../contracts/outcomes.ts';
 import { splitColumn } from '../../../../lib/store/columns.ts';
 import { countStatuses } from '../../../../lib/store/outcome-columns.ts';
 import { type Script, World, type WorldOptions } from './fixtures/simulated-world.ts';
@@ -126,4 +126,43 @@ test('a carrier that says nothing leaves exactly those unknown', async () => {
   assert.equal(end?.kind, 'done');
   assert.equal(end.counts.unknown, 4);
   checkWorld(world, 4);
+});
+
+test('resend: what was not answered is sent again and counted, unless a receipt tells of it', async () => {
+  const silentOnce: Script = (phone, n) => (phone.endsWith('4') && n === 1 ? 'silent' : 'ok');
+  const world = new World({ ...options, onInDoubt: 'resend', script: silentOnce });
+  // Of the first chunk's the receipt has come meanwhile.
+  world.receipts.set('b.i.0', {
+    _id: 'b.i.0',
+    batchId: 'b',
+    index: 0,
+    size: CHUNK,
+    version: 1,
+    states: '....d..',
+    errors: '',
+    times: '',
+    timesFromMs: 0,
+    lateAnswers: [],
+    counts: { delivered: 1, undelivered: 0, expiredAtCarrier: 0 },
+  });
+  const { end } = await world.hold();
+  assert.ok(end?.kind === 'done');
+  assert.deepEqual(end.counts, { ...noOutcomes(), accepted: world.total });
+  assert.equal(end.resent, 4);
+  const times = [...world.messages.values()].map(
+    ({ phones }) => world.carrier.get(`${splitColumn(phones, CHUNK)[4]}/1`) ?? 0,
+  );
+  assert.deepEqual(times, [1, 2, 2, 2]);
+});
+
+test('resend: never answered is unknown in the end', async () => {
+  const world = new World({
+    ...options,
+    onInDoubt: 'resend',
+    script: (phone) => (phone.endsWith('4') ? 'silent' : 'ok'),
+  });
+  const { end } = await world.hold();
+  assert.ok(end?.kind === 'done');
+  assert.equal(end.counts.unknown, 4);
+  assert.equal(world.carrier.get(`${splitColumn(world.messages.get('b.i.0')!.phones, CHUNK)[4]}/1`), 4);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { noOutcomes, totalOf } from '../../../../contracts/outcomes.ts';
+import type { ReceiptGroup } from '../../../../contracts/receipts.ts';
 import type { OutcomeDocument } from '../../../../lib/store/chunk-documents.ts';
 import { defaultBehaviour } from '../../../../services/smsc-simulator/behaviour.ts';
 import { type Simulator, startSimulator } from '../../../../services/smsc-simulator/simulator.ts';
@@ -293,4 +294,66 @@ test('a process that stops leaves its task, and the next one goes on', async () 
   assert.ok(outcome?.kind === 'done');
   assert.deepEqual(outcome.result?.counts, { ...noOutcomes(), accepted: batch.total });
   assert.ok([...ledger().values()].every((times) => times === 1));
+});
+
+test('receipts are stored in groups before the carrier is answered', async () => {
+  await using listening = await another({ receipts: true });
+  const batch = await preparedBatch(host.store, { batchId: 'receipts', chunks: 2, chunkSize: 300 });
+  assert.equal((await listening.deliver('receipts'))?.kind, 'done');
+  await reached(async () => {
+    const { receiptsAnswered } = await simulator.summary();
+    return receiptsAnswered >= batch.total;
+  });
+  const { state } = await listening.nats.jsm.streams.info('SMS_RECEIPTS');
+  let stored = 0;
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+    const message = await listening.nats.jsm.streams.getMessage('SMS_RECEIPTS', { seq });
+    const group = message?.json<ReceiptGroup>();
+    stored += group?.receipts?.length ?? 0;
+    for (const { msisdn, state: said } of group?.receipts ?? []) {
+      assert.match(msisdn, /^4477/);
+      assert.equal(said, 'delivered');
+    }
+  }
+  assert.equal(stored, batch.total);
+  assert.ok(state.messages < batch.total / 10, `${state.messages} groups`);
+});
+
+test('an account’s rate holds over all processes, counted in segments', async () => {
+  await using one = await another({ tps: 200 });
+  await using other = await another({ tps: 200 });
+  await preparedBatch(host.store, {
+    batchId: 'rate',
+    chunks: 4,
+    chunkSize: 60,
+    tasks: 2,
+    text: (_, position) => (position % 2 === 0 ? 'short' : 'long '.repeat(40)),
+  });
+  const begun = Date.now();
+  const ends = await Promise.all([one.deliver('rate', 0), other.deliver('rate', 1)]);
+  assert.ok(ends.every((end) => end?.kind === 'done'));
+  const segments = (await simulator.summary()).segments;
+  assert.equal(segments, 4 * 60 * 1.5);
+  const seconds = (Date.now() - begun) / 1_000;
+  assert.ok(seconds > segments / 200 - 0.3, `${segments} segments in ${seconds} s`);
+  assert.ok(seconds < (segments / 200) * 2.5, `${segments} segments in ${seconds} s`);
+  assert.ok(one.progress.length > 0);
+});
+
+test('nothing leaves after notAfter', async () => {
+  const notAfterMs = Date.now() + 600;
+  const batch = await preparedBatch(host.store, {
+    batchId: 'expired',
+    chunks: 4,
+    chunkSize: 500,
+    ratePerSecond: 500,
+    definition: { notAfter: new Date(notAfterMs).toISOString() },
+  });
+  const outcome = await host.deliver('expired');
+  assert.ok(outcome?.kind === 'yielded');
+  assert.equal(outcome.stop, undefined);
+  const { counts } = outcome.result!;
+  assert.ok(counts!.accepted > 0 && counts!.pending > 0);
+  assert.equal(totalOf(counts!), batch.total);
+  assert.ok([...simulator.messages()].every(({ at }) => at <= notAfterMs + 50));
 });
