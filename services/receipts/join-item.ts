@@ -1,6 +1,8 @@
 import type { DeliveryReceipt, LateAnswer } from '../../contracts/receipts.ts';
 import { hashMsisdn } from '../../lib/phone/bucket.ts';
-import { idKey, otherIdKeys } from '../../lib/receipts/id-keys.ts';
+import { idKey, isLongNumber, otherIdKeys, shortNumberKeys } from '../../lib/receipts/id-keys.ts';
+import { RECEIPT_LETTERS, type ReceiptLetter } from '../../lib/store/receipt-lattice.ts';
+import { interned } from './interned.ts';
 import type { ReceiptChunk } from './receipt-chunk.ts';
 
 /** Where a receipt may belong: its number is at this position of this chunk. */
@@ -10,19 +12,25 @@ export interface Candidate {
   parts: number;
 }
 
+/** Where a receipt comes from: a message of the stream, or a parked document. Has its text for the few that need it. */
+export interface ReceiptSource {
+  receiptAt(n: number): DeliveryReceipt;
+}
+
 /**
- * One receipt on its way to its chunk. The one object that is made for it: there are a hundred thousand a second, and what
- * each needs more costs more than all the comparing.
+ * One receipt on its way to its chunk: numbers only. A hundred thousand of them wait in memory while a round is stored, and
+ * one with its texts is twice as large and costs more to collect than to compare.
  */
 export class JoinItem {
-  readonly receipt: DeliveryReceipt;
+  readonly source: ReceiptSource;
+  /** Its number within the source. */
+  readonly n: number;
   readonly provider: string;
-  /** What is to be settled when it is stored: its message, or its parked document. */
-  readonly source: object;
   readonly sinceMs: number;
-  /** Of the number; meaningless when it is missing. */
-  readonly hash: number;
-  readonly key: number;
+  readonly hasNumber: boolean;
+  readonly letter: ReceiptLetter;
+  readonly error: string;
+  readonly atMs: number;
   /** Which of the account's lives is looked at next. */
   cursor = 0;
   joined = false;
@@ -34,35 +42,55 @@ export class JoinItem {
   part = 0;
   /** Where its number was found without an id to compare with: worth another look soon. */
   awaiting: Candidate[] | undefined = undefined;
-  #otherKeys: number[] | undefined = undefined;
+  // As signed 32-bit numbers: V8 keeps those in the object, and everything above 2^31 outside of it.
+  readonly #hash: number;
+  readonly #key: number;
+  readonly #fromDecimal: number;
+  readonly #fromHexadecimal: number;
+  readonly #long: boolean;
+  #longKeys: number[] | undefined = undefined;
 
-  constructor(receipt: DeliveryReceipt, provider: string, source: object, sinceMs: number) {
-    this.receipt = receipt;
-    this.provider = provider;
+  constructor(receipt: DeliveryReceipt, n: number, provider: string, source: ReceiptSource, sinceMs: number) {
+    const { messageId, msisdn, state, error, atMs } = receipt;
     this.source = source;
+    this.n = n;
+    this.provider = provider;
     this.sinceMs = sinceMs;
-    this.hash = hashMsisdn(numberOf(receipt.msisdn));
-    this.key = idKey(receipt.messageId);
+    this.hasNumber = msisdn !== '';
+    this.letter = RECEIPT_LETTERS[state];
+    this.error = error === undefined ? '' : interned(error);
+    this.atMs = atMs;
+    this.#hash = hashMsisdn(numberOf(msisdn)) | 0;
+    this.#key = idKey(messageId) | 0;
+    const { fromDecimal, fromHexadecimal } = shortNumberKeys(messageId);
+    this.#fromDecimal = fromDecimal | 0;
+    this.#fromHexadecimal = fromHexadecimal | 0;
+    this.#long = isLongNumber(messageId);
   }
 
-  get hasNumber(): boolean {
-    return this.receipt.msisdn !== '';
+  /** Of the number, unsigned; meaningless when it is missing. */
+  get hash(): number {
+    return this.#hash >>> 0;
+  }
+
+  get text(): DeliveryReceipt {
+    return this.source.receiptAt(this.n);
   }
 
   /** The part of the message at a position that this receipt is for; -1: it is for another message. */
   partOf(chunk: ReceiptChunk, position: number): number {
-    const part = chunk.partOf(position, this.key);
+    let part = chunk.partOf(position, this.#key >>> 0);
     if (part !== -1 || chunk.idCount(position) === 0) return part;
-    for (const key of this.otherKeys) {
+    if (this.#fromDecimal !== 0) part = chunk.partOf(position, this.#fromDecimal >>> 0);
+    if (part === -1 && this.#fromHexadecimal !== 0)
+      part = chunk.partOf(position, this.#fromHexadecimal >>> 0);
+    if (part !== -1 || !this.#long) return part;
+    this.#longKeys ??= otherIdKeys(this.text.messageId);
+    for (const key of this.#longKeys) {
       const other = chunk.partOf(position, key);
       if (other !== -1) return other;
     }
     return -1;
-  }
-
-  get otherKeys(): readonly number[] {
-    this.#otherKeys ??= otherIdKeys(this.receipt.messageId);
-    return this.#otherKeys;
   }
 
   awaits(chunk: string, position: number, parts: number): void {

@@ -1,7 +1,6 @@
 import { chunkId, lifeId, parseChunkId } from '../../contracts/ids.ts';
 import type { ReceiptCounts } from '../../contracts/outcomes.ts';
 import type { LateAnswerEntry } from '../../lib/store/merge-outcomes.ts';
-import { RECEIPT_LETTERS } from '../../lib/store/receipt-lattice.ts';
 import type { Chunks } from './chunks.ts';
 import type { Directory } from './directory.ts';
 import type { JoinItem, LateItem } from './join-item.ts';
@@ -209,10 +208,10 @@ export class JoinRound {
   }
 }
 
-function applyReceipt(chunk: ReceiptChunk, { receipt, position, parts, part }: JoinItem): void {
-  const { state, error = '', atMs } = receipt;
-  const all = Math.max(parts, chunk.idCount(position));
-  chunk.columns.join(position, part, all, RECEIPT_LETTERS[state], error, atMs);
+function applyReceipt(chunk: ReceiptChunk, item: JoinItem): void {
+  const { position, part, letter, error, atMs } = item;
+  const parts = Math.max(item.parts, chunk.idCount(position));
+  chunk.columns.join(position, part, parts, letter, error, atMs);
 }
 
 /** Those that fit no id, where one may still come. */

@@ -1,5 +1,5 @@
 import { chunkId } from '../../contracts/ids.ts';
-import { sameMessageId } from '../../lib/receipts/id-keys.ts';
+import { idKey, otherIdKeys, sameMessageId } from '../../lib/receipts/id-keys.ts';
 import { canonicalMessageId, messageIdVariants } from '../../lib/smpp/message-id.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { splitColumn } from '../../lib/store/columns.ts';
@@ -25,7 +25,8 @@ export async function matchByIdInMemory(
   if (items.length === 0) return;
   const wanted = new Map<number, JoinItem[]>();
   for (const item of items) {
-    for (const key of [item.key, ...item.otherKeys]) {
+    const { messageId } = item.text;
+    for (const key of [idKey(messageId), ...otherIdKeys(messageId)]) {
       const known = wanted.get(key);
       if (known) known.push(item);
       else wanted.set(key, [item]);
@@ -38,7 +39,7 @@ export async function matchByIdInMemory(
     for (const { position, key } of hits) {
       const stored = [...ids[position]!.split(' '), ...lateIds(chunk, position)];
       for (const item of wanted.get(key)!) {
-        if (!stored.some((id) => sameMessageId(id, item.receipt.messageId))) continue;
+        if (!stored.some((id) => sameMessageId(id, item.text.messageId))) continue;
         joinById(round, chunk, position, item);
       }
     }
@@ -70,7 +71,7 @@ export async function matchByIdInStore(
     const own = items.filter((item) => item.provider === provider);
     const wanted = new Map<string, JoinItem[]>();
     for (const item of own) {
-      for (const id of new Set(messageIdVariants(item.receipt.messageId).map(canonicalMessageId))) {
+      for (const id of new Set(messageIdVariants(item.text.messageId).map(canonicalMessageId))) {
         wanted.set(id, [...(wanted.get(id) ?? []), item]);
       }
     }

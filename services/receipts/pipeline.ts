@@ -33,7 +33,7 @@ const DIRECTORY_HURRY_MS = 150;
 const GIVE_BACK_MS = 1_000;
 const TRIES_OF_POISON = 3;
 /** Receipts read ahead of the round that is being stored. */
-const MAX_QUEUED = 20_000;
+const MAX_QUEUED = 40_000;
 
 /** From messages of SMS_RECEIPTS to receipt documents, one round after the other. */
 export class Pipeline {
@@ -65,14 +65,13 @@ export class Pipeline {
     const outcomes: Outcome[] = [];
     let receipts = 0;
     for (const message of messages) {
-      const opened = openMessage(message, nowMs);
+      const opened = openMessage(message, nowMs, this.#open);
       if (!opened.ok) {
         outcomes.push(await this.#options.bury(message, opened.reason));
         continue;
       }
       outcomes.push('leave');
       if (opened.incoming.open === 0) opened.incoming.ack();
-      else this.#open.add(opened.incoming);
       for (const item of opened.items) this.#queued.push(item);
       for (const each of opened.late) this.#queuedLate.push(each);
       receipts += opened.items.length;
@@ -107,10 +106,7 @@ export class Pipeline {
 
   /** Says of what is not settled that it is being worked on. */
   keepAlive(): void {
-    for (const incoming of this.#open) {
-      if (incoming.settled) this.#open.delete(incoming);
-      else incoming.message.working();
-    }
+    for (const { message } of this.#open) message.working();
   }
 
   /** Before the end of the process: what waits in memory goes to the store. */
@@ -173,8 +169,7 @@ export class Pipeline {
   async #bury(source: Incoming, reason: string): Promise<void> {
     try {
       const outcome = await this.#options.bury(source.message, reason);
-      source.settled = true;
-      settle(source.message, outcome);
+      if (source.settle()) settle(source.message, outcome);
     } catch (err) {
       this.#options.log.warn({ err, reason }, 'a dead letter could not be stored');
       source.giveBack(GIVE_BACK_MS);
@@ -222,11 +217,14 @@ export class Pipeline {
 
   async #park(items: readonly JoinItem[]): Promise<void> {
     if (items.length === 0) return;
-    await park(this.#options.store.db, items, Date.now());
+    const receipts = items.map((item) => ({ provider: item.provider, receipt: item.text }));
+    await park(this.#options.store.db, receipts, Date.now());
     this.#options.metrics.parked.inc(items.length);
     for (const item of items) {
+      const source = item.source as Incoming;
       item.joined = true;
-      (item.source as Incoming).stored();
+      source.stored();
+      source.forgetTexts();
     }
   }
 

@@ -4,6 +4,7 @@ import { joinColumn, splitColumn } from '../../lib/store/columns.ts';
 import { joinLateAnswers, type LateAnswerEntry } from '../../lib/store/merge-outcomes.ts';
 import { decodeTimes } from '../../lib/store/outcome-columns.ts';
 import { NO_RECEIPT, RECEIPT_LETTERS, receiptRank } from '../../lib/store/receipt-lattice.ts';
+import { interned } from './interned.ts';
 
 const NONE = NO_RECEIPT.charCodeAt(0);
 const DELIVERED = RECEIPT_LETTERS.delivered.charCodeAt(0);
@@ -42,7 +43,7 @@ export class ReceiptColumns {
     this.#lateAnswers = [...(document?.lateAnswers ?? [])];
     if (!document) return;
     for (let i = 0; i < document.states.length; i++) this.#states[i] = document.states.charCodeAt(i);
-    if (document.errors !== '') this.#errors = splitColumn(document.errors, size);
+    if (document.errors !== '') this.#errors = splitColumn(document.errors, size).map(interned);
     if (document.times !== '') {
       const times = decodeTimes(document.times, document.timesFromMs, size);
       for (let i = 0; i < size; i++) this.#times[i] = times[i] ?? 0;

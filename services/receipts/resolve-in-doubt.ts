@@ -27,7 +27,7 @@ export async function resolveInDoubt(
   store: Pick<Store, 'outcomes'>,
   items: readonly JoinItem[],
 ): Promise<void> {
-  const waiting = items.filter((item) => !item.joined && item.awaiting && item.receipt.messageId !== '');
+  const waiting = items.filter((item) => !item.joined && item.awaiting && item.text.messageId !== '');
   if (waiting.length === 0) return;
   const ids = new Set(waiting.flatMap((item) => item.awaiting!.map(({ chunk }) => chunk)));
   const found = (await store.outcomes
@@ -51,12 +51,12 @@ export async function resolveInDoubt(
     if (!chunk) continue;
     const { position, parts } = candidate;
     const missing = Math.max(1, parts) - chunk.idCount(position);
-    const wanted = [...new Set(own.map((item) => item.receipt.messageId))].sort().slice(0, missing);
+    const wanted = [...new Set(own.map((item) => item.text.messageId))].sort().slice(0, missing);
     if (wanted.length < missing || missing <= 0) continue;
     const stored = splitColumn(document.ids, document.size)[position]!;
     const late = chunk.columns.lateAnswerAt(position)?.messageId ?? '';
     const messageId = [stored, late, ...wanted].filter((each) => each !== '').join(' ');
-    const atMs = Math.min(...own.map((item) => item.receipt.atMs));
+    const atMs = Math.min(...own.map((item) => item.atMs));
     round.answer(chunk, { position, outcome: 'accepted', messageId, atMs });
     for (const item of own) {
       const part = item.partOf(chunk, position);
@@ -66,8 +66,8 @@ export async function resolveInDoubt(
 }
 
 /** Unknown for good, or about to be sent again because its answer was lost: this receipt may still prevent that. */
-function isInDoubt(document: Doubted | undefined, { position }: Candidate, { receipt }: JoinItem): boolean {
-  if (!document || receipt.atMs < (document.sentFromMs ?? 0) - CLOCK_SLACK_MS) return false;
+function isInDoubt(document: Doubted | undefined, { position }: Candidate, { atMs }: JoinItem): boolean {
+  if (!document || atMs < (document.sentFromMs ?? 0) - CLOCK_SLACK_MS) return false;
   const status = document.statuses[position];
   if (status === OUTCOME_LETTERS.unknown) return true;
   return (

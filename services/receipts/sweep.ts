@@ -1,6 +1,7 @@
+import type { DeliveryReceipt } from '../../contracts/receipts.ts';
 import { dueParked, type ParkedReceipt, parkedOf, postpone, unpark } from '../../lib/receipts/parked.ts';
 import type { Store } from '../../lib/store/collections.ts';
-import { JoinItem } from './join-item.ts';
+import { JoinItem, type ReceiptSource } from './join-item.ts';
 import { type Joining, JoinRound } from './join-round.ts';
 import { matchByIdInStore } from './match-by-id.ts';
 import type { ReceiptMetrics } from './metrics.ts';
@@ -44,7 +45,7 @@ async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due
       round,
       joining,
       store,
-      items.filter((item) => (item.source as ParkedReceipt).attempts > 0),
+      items.filter((item) => parkedBehind(item).attempts > 0),
     );
     await matchByIdInStore(
       round,
@@ -62,12 +63,26 @@ async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due
   metrics.rejoined.inc(joined.length);
   await unpark(
     store.db,
-    joined.map((item) => (item.source as ParkedReceipt)._id),
+    joined.map((item) => parkedBehind(item)._id),
   );
 }
 
+class ParkedSource implements ReceiptSource {
+  readonly parked: ParkedReceipt;
+
+  constructor(parked: ParkedReceipt) {
+    this.parked = parked;
+  }
+
+  receiptAt(): DeliveryReceipt {
+    return this.parked.receipt;
+  }
+}
+
 const itemOf = (parked: ParkedReceipt): JoinItem =>
-  new JoinItem(parked.receipt, parked.provider, parked, performance.now());
+  new JoinItem(parked.receipt, 0, parked.provider, new ParkedSource(parked), performance.now());
+
+const parkedBehind = (item: JoinItem): ParkedReceipt => (item.source as ParkedSource).parked;
 
 /** Parts of one message are due at different times, but tell only together that all of it was accepted. */
 async function matchSiblings(
@@ -77,10 +92,10 @@ async function matchSiblings(
 ): Promise<JoinItem[]> {
   const long = items.filter((item) => !item.joined && item.awaiting?.some(({ parts }) => parts > 1));
   if (long.length === 0) return [];
-  const known = new Set(items.map((item) => (item.source as ParkedReceipt)._id));
+  const known = new Set(items.map((item) => parkedBehind(item)._id));
   const parked = await parkedOf(
     store.db,
-    long.map(({ receipt }) => receipt.msisdn),
+    long.map((item) => item.text.msisdn),
   );
   const siblings = parked.filter(({ _id }) => !known.has(_id)).map(itemOf);
   await round.match(siblings);

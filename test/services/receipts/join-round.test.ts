@@ -41,7 +41,8 @@ const nextBatchId = () => `b${++batches}-${process.pid}`;
 
 async function joinAll(receipts: readonly DeliveryReceipt[], joining = joiningOf(), deep = false) {
   await joining.directory.refresh();
-  const items = receipts.map((receipt) => new JoinItem(receipt, 'main', {}, 0));
+  const source = { receiptAt: (n: number) => receipts[n]! };
+  const items = receipts.map((receipt, n) => new JoinItem(receipt, n, 'main', source, 0));
   const round = new JoinRound(joining, { deep, maxBucketReads: 1_000 });
   await round.match(items);
   await round.store(() => {});
