@@ -17,6 +17,8 @@ export interface TaskDocument {
   out: boolean;
   done: boolean;
   holder?: string;
+  /** Of the last take: tells the taker that what it reads is its own. */
+  claim?: string;
   /** Raised by each take: the fence of the outcome documents too. */
   ownerSeq: number;
   /** First place whose chunk's outcomes are not yet all stored. */
@@ -30,7 +32,7 @@ export interface TaskDocument {
   counts: OutcomeCounts;
   segments: number;
   resent: number;
-  /** Segments a second for the batch; null = no limit of its own. Returned by every intent. */
+  /** Segments a second for the batch; null = no limit of its own. Read again by its holder once a second. */
   ratePerSecond: number | null;
   /** What a step other than delivery has found so far, stored with `cursor`; kept over epochs, unlike `result`. */
   soFar?: Record<string, unknown>;

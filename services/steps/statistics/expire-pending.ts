@@ -25,11 +25,9 @@ export async function expirePending(
   task: DeliveryTask,
   holder: string,
 ): Promise<number> {
-  const taken = await store.tasks.findOneAndUpdate(
-    { _id: taskId(batchId, incarnation, 'delivery', task.n) },
-    { $inc: { ownerSeq: 1 }, $set: { holder } },
-    { returnDocument: 'after', projection: { ownerSeq: 1 } },
-  );
+  const _id = taskId(batchId, incarnation, 'delivery', task.n);
+  await store.tasks.updateOne({ _id }, { $inc: { ownerSeq: 1 }, $set: { holder } });
+  const taken = await store.tasks.findOne({ _id }, { projection: { ownerSeq: 1 } });
   // Never handed out: its documents have the fence of `preparation`, 0.
   const ownerSeq = taken?.ownerSeq ?? 1;
   let expired = 0;
