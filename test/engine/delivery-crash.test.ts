@@ -115,7 +115,7 @@ async function kill(worker: Child): Promise<void> {
 }
 
 describe('a worker in mid-delivery', () => {
-  for (const seed of [1, 2, 3]) {
+  for (const seed of [1, 2]) {
     it(`killed (seed ${seed})`, async (t) => {
       const random = seededRandom(seed);
       const id = `kill-${seed}`;

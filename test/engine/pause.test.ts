@@ -208,8 +208,8 @@ describe('rates', () => {
     t.diagnostic(`${Math.round(perSecond)} segments/s, ${busiest} in the busiest second`);
     assert.ok(perSecond <= 215, `${perSecond} segments/s`);
     assert.ok(perSecond >= 130, `${perSecond} segments/s`);
-    // A second's worth, and what a process that stalled makes up for.
-    assert.ok(busiest <= 260, `${busiest} segments in one second`);
+    // A second's worth, a quarter that may be reserved ahead, and the carrier's own clock when its process stalls.
+    assert.ok(busiest <= 300, `${busiest} segments in one second`);
     const { missing, unexpected, doubled } = await rig.ledger('rated');
     assert.deepEqual({ missing, unexpected, doubled }, { missing: 0, unexpected: 0, doubled: 0 });
   });

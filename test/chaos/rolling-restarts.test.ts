@@ -3,7 +3,7 @@ import { after, before, it } from 'node:test';
 import type { BatchView } from '../../contracts/batch-api.ts';
 import { PARTITIONS } from '../../contracts/subjects.ts';
 import { ApiError } from '../../scripts/engine/api.ts';
-import { engineRig, HOST, phoneOf, type Rig } from './rig.ts';
+import { engineRig, HOST, phoneOf, type Rig } from '../engine/rig.ts';
 
 const STOPS = 30;
 /** Side by side, since a start costs a second; host-a alone is always there. */
