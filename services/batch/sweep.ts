@@ -67,12 +67,15 @@ async function wakeDue(deps: SweepDeps): Promise<void> {
   }
 }
 
-/** Tasks that are out, silent, and whose message is in the stream no more: the stream was lost or set back. */
+/**
+ * Tasks that are out, silent, and whose message is in the stream no more: the stream was lost or set back. Also those
+ * that are done by their own document: their answer was lost, and is given again when they are handed out again.
+ */
 async function findMissing(deps: SweepDeps): Promise<void> {
   const silentSince = Date.now() - SILENT_AFTER_MS;
   for (const batch of await batchesAtWork(deps.store, A_SWEEP)) {
     const silent = await deps.store.tasks
-      .find({ _id: { $in: tasksOutOf(batch) }, out: true, progressAt: { $lte: silentSince } })
+      .find({ _id: { $in: tasksOutOf(batch) }, progressAt: { $lte: silentSince } })
       .toArray();
     for (const task of silent) {
       if (!(await isMissing(deps.jsm, task))) continue;

@@ -189,7 +189,7 @@ export class Recounts {
     const before = await recounts.findOneAndUpdate(
       { _id: life },
       { $inc: { version: 1 }, $set: { writer, atMs } },
-      { upsert: true, returnDocument: 'before' },
+      { upsert: true, returnDocument: 'before', projection: { version: 1, writer: 1 } },
     );
     // What is joined from here on may not be in this count: it marks the batch anew.
     tally.marked = false;

@@ -2,6 +2,7 @@ import type { Collection } from 'mongodb';
 import { lifeId } from '../../../contracts/ids.ts';
 import type { StepResult } from '../../../contracts/steps.ts';
 import { RESEND_AFTER_MS } from '../../../lib/journal/resolve-in-doubt.ts';
+import { type WindowSizer, windowSizer } from '../../../lib/journal/window-size.ts';
 import type { RateLimiter } from '../../../lib/rate/rate-limiter.ts';
 import { batchHashOf } from '../../../lib/sms/concat-reference.ts';
 import type { TaskDocument } from '../../../lib/store/task-document.ts';
@@ -37,24 +38,37 @@ export interface DeliveryDeps {
 /** Sends the messages of a task: never one twice, never one forgotten (design: "Recipients and delivery"). */
 export function deliveryStep(deps: DeliveryDeps): Step {
   const shares = windowShares();
+  const sizers = new Map<string, WindowSizer>();
+  const sizerOf = (provider: string): WindowSizer => {
+    const sizer = sizers.get(provider) ?? windowSizer();
+    sizers.set(provider, sizer);
+    return sizer;
+  };
+  const shared = { shares, sizerOf };
   return {
     type: 'delivery',
     description: 'Sends the prepared messages over the batch’s provider.',
     defaultTimeoutMs: 10 * 60_000,
     concurrency: deps.concurrency ?? 8,
     async run(context) {
-      const run = await taskRun(deps, shares, context);
+      const run = await taskRun(deps, shared, context);
       return outcomeOf(await run.run());
     },
     async settle(context) {
-      const run = await taskRun(deps, shares, context);
+      const run = await taskRun(deps, shared, context);
       const account = await run.settle();
       return account && resultOf(account);
     },
   };
 }
 
-async function taskRun(deps: DeliveryDeps, shares: WindowShares, context: StepContext): Promise<TaskRun> {
+/** What all tasks of a process share. */
+interface Shared {
+  shares: WindowShares;
+  sizerOf(provider: string): WindowSizer;
+}
+
+async function taskRun(deps: DeliveryDeps, shared: Shared, context: StepContext): Promise<TaskRun> {
   const { batch, task, store, signal } = context;
   const { definition } = batch;
   const { provider, intake, senderTps } = providerOf(deps, definition.providers);
@@ -65,7 +79,8 @@ async function taskRun(deps: DeliveryDeps, shares: WindowShares, context: StepCo
   const { account } = provider;
   return new TaskRun({
     task,
-    shares,
+    shares: shared.shares,
+    sizer: shared.sizerOf(provider.account.name),
     range,
     provider,
     store: deliveryStore({ store, journalTasks: deps.journalTasks, task, range, signal }),

@@ -1,6 +1,7 @@
 import type { OutcomeCounts } from '../../../contracts/outcomes.ts';
 import type { LateAnswer } from '../../../contracts/receipts.ts';
 import type { ChunkRange } from '../../../lib/journal/take-over.ts';
+import type { WindowSizer } from '../../../lib/journal/window-size.ts';
 import type { TaskDocument } from '../../../lib/store/task-document.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import type { Faults } from './faults.ts';
@@ -18,6 +19,8 @@ export interface TaskRunOptions {
   pacing: Pacing;
   /** How much of this process's window is this task's. */
   shares: Pick<WindowShares, 'join'>;
+  /** Of all tasks on this provider: each goes on at the pace of the one before. */
+  sizer: WindowSizer;
   encoder: PartEncoder;
   rules: SettlementRules;
   /** ms since 1970; null = none. */

@@ -1,4 +1,3 @@
-import { windowSizer } from '../../../lib/journal/window-size.ts';
 import { sleep } from '../../../lib/lifecycle/sleep.ts';
 import type { ChunkFlush } from './chunk-flush.ts';
 import { leasesOf, segmentsOf } from './lease.ts';
@@ -32,7 +31,6 @@ const LEAVE_WITHIN_MS = 5_000;
 export class TaskRun {
   readonly #o: TaskRunOptions;
   readonly #chunks: OpenChunks;
-  readonly #sizer = windowSizer();
   readonly #factors = factorCounter();
   readonly #changed = wakeable();
   #sender!: TaskSender;
@@ -123,7 +121,7 @@ export class TaskRun {
   }
 
   async #takeOver(): Promise<boolean> {
-    const parts = await takeOverTask(this.#o, this.#chunks, this.#sizer, {
+    const parts = await takeOverTask(this.#o, this.#chunks, this.#o.sizer, {
       onChange: () => this.#changed.wake(),
       onStop: (stop) => this.#end({ kind: 'stopped', stop }),
       onLost: () => this.#end({ kind: 'lost' }),
@@ -188,7 +186,7 @@ export class TaskRun {
         user: this.#sender,
         settlement: this.#settlement,
         chunks: this.#chunks,
-        sizer: this.#sizer,
+        sizer: this.#o.sizer,
         pacing: this.#o.pacing,
         store: this.#o.store,
       },
