@@ -116,16 +116,23 @@ export class Chunks {
     let inserts = 0;
     for (const { chunk, counts, uncounted } of counted) {
       const { version } = chunk.columns;
-      const columns = { ...chunk.columns.encode(), counts, uncounted, version: version + 1 };
-      if (version > 0) {
-        operations.push({ updateOne: { filter: { _id: chunk.id, version }, update: { $set: columns } } });
-        continue;
-      }
-      inserts += 1;
       const { batchId, index } = parseChunkId(chunk.id)!;
-      operations.push({
-        insertOne: { document: { _id: chunk.id, batchId, index, size: chunk.size, ...columns } },
-      });
+      const document = {
+        batchId,
+        index,
+        size: chunk.size,
+        ...chunk.columns.encode(),
+        counts,
+        uncounted,
+        version: version + 1,
+      };
+      if (version > 0) {
+        // Replaced whole: nobody else writes it, and the server has no operators to apply.
+        operations.push({ replaceOne: { filter: { _id: chunk.id, version }, replacement: document } });
+      } else {
+        inserts += 1;
+        operations.push({ insertOne: { document: { _id: chunk.id, ...document } } });
+      }
     }
     try {
       const result = await this.#store.receipts.bulkWrite(operations, { ordered: false });

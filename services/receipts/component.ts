@@ -52,7 +52,7 @@ export interface ReceiptsTuning {
 }
 
 export const DEFAULT_TUNING: ReceiptsTuning = {
-  maxMessages: 40,
+  maxMessages: 20,
   lingerMs: 100,
   holdMs: 800,
   maxHeld: 50_000,

@@ -5,6 +5,9 @@ import { RECEIPT_LETTERS, type ReceiptLetter } from '../../lib/store/receipt-lat
 import { interned } from './interned.ts';
 import type { ReceiptChunk } from './receipt-chunk.ts';
 
+/** What carriers write where there is none: kept, it would be most of a receipt document. */
+const NO_ERROR = /^0*$/;
+
 /** Where a receipt may belong: its number is at this position of this chunk. */
 export interface Candidate {
   chunk: string;
@@ -58,7 +61,7 @@ export class JoinItem {
     this.sinceMs = sinceMs;
     this.hasNumber = msisdn !== '';
     this.letter = RECEIPT_LETTERS[state];
-    this.error = error === undefined ? '' : interned(error);
+    this.error = error === undefined || NO_ERROR.test(error) ? '' : interned(error);
     this.atMs = atMs;
     this.#hash = hashMsisdn(numberOf(msisdn)) | 0;
     this.#key = idKey(messageId) | 0;

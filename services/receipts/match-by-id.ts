@@ -3,6 +3,8 @@ import { idKey, otherIdKeys, sameMessageId } from '../../lib/receipts/id-keys.ts
 import { canonicalMessageId, messageIdVariants } from '../../lib/smpp/message-id.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { splitColumn } from '../../lib/store/columns.ts';
+import { chunkOfPlace } from '../../lib/store/task-document.ts';
+import { idsUnder } from '../../lib/tables/chunk-ranges.ts';
 import { chunksOfBucket } from '../../lib/tables/partition-layout.ts';
 import type { Life } from './directory.ts';
 import type { JoinItem } from './join-item.ts';
@@ -11,15 +13,20 @@ import type { ReceiptChunk } from './receipt-chunk.ts';
 
 const CHUNKS_A_READ = 100;
 type OutcomeStore = Pick<Store, 'outcomes'>;
+type RecentStore = Pick<Store, 'outcomes' | 'tasks'>;
+
+/** Chunks behind and at the cursor of a task: where receipts that come now most likely belong. */
+const CHUNKS_BEHIND = 8;
+const TASKS_LOOKED_AT = 16;
 
 /**
- * Receipts without a number, compared with the ids of the chunks in memory: those that receipts came for lately. A key has
+ * Receipts without a number, compared with the ids of the chunks that were sent last and those that are in memory. A key has
  * 32 bits, which is not enough for an id alone, so a hit is compared with the stored id.
  */
 export async function matchByIdInMemory(
   round: JoinRound,
-  { chunks }: Joining,
-  store: OutcomeStore,
+  { chunks, directory }: Joining,
+  store: RecentStore,
   items: readonly JoinItem[],
 ): Promise<void> {
   if (items.length === 0) return;
@@ -32,27 +39,57 @@ export async function matchByIdInMemory(
       else wanted.set(key, [item]);
     }
   }
-  for (const chunk of [...chunks.all()]) {
-    const hits = [...chunk.withKeys(wanted)];
-    if (hits.length === 0) continue;
-    const ids = await idsOf(store, chunk.id, chunk.size);
-    for (const { position, key } of hits) {
-      const stored = [...ids[position]!.split(' '), ...lateIds(chunk, position)];
+  for (const provider of new Set(items.map((item) => item.provider))) {
+    const sending = directory.livesOf(provider).filter(({ endedAt }) => endedAt === undefined);
+    const recent: string[] = [];
+    for (const life of sending) recent.push(...(await recentChunks(store, life)));
+    await chunks.load(recent);
+    const open = recent.flatMap((id) => chunks.get(id) ?? []).filter((chunk) => !chunk.settled);
+    await chunks.refresh(open);
+  }
+  const hits = [...chunks.all()].flatMap((chunk) => {
+    const found = [...chunk.withKeys(wanted)];
+    return found.length > 0 ? [{ chunk, found }] : [];
+  });
+  const stored = await idsOf(
+    store,
+    hits.map(({ chunk }) => chunk.id),
+  );
+  for (const { chunk, found } of hits) {
+    for (const { position, key } of found) {
+      const ids = [...(stored.get(chunk.id)?.[position]?.split(' ') ?? []), ...lateIds(chunk, position)];
       for (const item of wanted.get(key)!) {
-        if (!stored.some((id) => sameMessageId(id, item.text.messageId))) continue;
+        if (!ids.some((id) => sameMessageId(id, item.text.messageId))) continue;
         joinById(round, chunk, position, item);
       }
     }
   }
 }
 
+async function recentChunks(store: RecentStore, life: Life): Promise<string[]> {
+  const tasks = await store.tasks
+    .find({ _id: idsUnder(`${life.id}.delivery`) }, { projection: { cursor: 1, authorisedTo: 1 } })
+    .sort({ progressAt: -1 })
+    .limit(TASKS_LOOKED_AT)
+    .toArray();
+  return tasks.flatMap(({ cursor, authorisedTo }) => {
+    const last = Math.max(chunkOfPlace(cursor), chunkOfPlace(authorisedTo));
+    const first = Math.max(0, chunkOfPlace(cursor) - CHUNKS_BEHIND);
+    return Array.from({ length: last - first + 1 }, (_, i) =>
+      chunkId(life.batchId, life.incarnation, first + i),
+    );
+  });
+}
+
+async function idsOf(store: OutcomeStore, chunks: readonly string[]): Promise<Map<string, string[]>> {
+  const found = await store.outcomes
+    .find({ _id: { $in: [...chunks] } }, { projection: { ids: 1, size: 1 }, batchSize: CHUNKS_A_READ })
+    .toArray();
+  return new Map(found.map(({ _id, ids, size }) => [_id, splitColumn(ids, size)]));
+}
+
 const lateIds = (chunk: ReceiptChunk, position: number): string[] =>
   chunk.columns.lateAnswerAt(position)?.messageId.split(' ') ?? [];
-
-async function idsOf(store: OutcomeStore, id: string, size: number): Promise<string[]> {
-  const found = await store.outcomes.findOne({ _id: id }, { projection: { ids: 1 } });
-  return splitColumn(found?.ids ?? '', size);
-}
 
 function joinById(round: JoinRound, chunk: ReceiptChunk, position: number, item: JoinItem): void {
   if (item.joined || (chunk.provider !== undefined && chunk.provider !== item.provider)) return;
