@@ -15,7 +15,7 @@ export interface RecountDocument {
   /** Something was joined and not counted yet, since when (ms): set before its receipts are acknowledged. Absent = none. */
   dueSinceMs?: number;
   /** Grows with each mark: only a count that has seen the last one takes the mark away. */
-  marks?: number;
+  marks: number;
 }
 
 export const RECOUNT_INDEXES: IndexTable = {

@@ -16,7 +16,7 @@ import { PARKED_INDEXES } from '../../lib/receipts/parked.ts';
 import { RECOUNT_INDEXES } from '../../lib/receipts/recount-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { Chunks } from './chunks.ts';
-import { Directory } from './directory.ts';
+import { DIRECTORY_INDEXES, Directory } from './directory.ts';
 import { Locators } from './locators.ts';
 import { receiptMetrics } from './metrics.ts';
 import { orphansEndpoint } from './orphans-api.ts';
@@ -75,7 +75,7 @@ export function startReceipts(deps: ReceiptsDeps): Part {
   const { nats, store, registry, log, version, hostId } = deps;
   const tuning = { ...DEFAULT_TUNING, ...deps.tuning };
   return part('receipts', async ({ run, defer }) => {
-    await ensureIndexes(store.db, { ...PARKED_INDEXES, ...RECOUNT_INDEXES });
+    await ensureIndexes(store.db, { ...PARKED_INDEXES, ...RECOUNT_INDEXES, ...DIRECTORY_INDEXES });
     const { stream, ...consumer } = receiptConsumerShape();
     await ensureConsumer(nats.jsm, stream, consumer);
 

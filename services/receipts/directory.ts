@@ -1,4 +1,5 @@
 import { lifeId } from '../../contracts/ids.ts';
+import type { IndexTable } from '../../lib/mongo/indexes.ts';
 import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import type { PartitionDocument } from '../../lib/store/partition-document.ts';
@@ -9,6 +10,10 @@ export const RECEIPT_HOURS = 72;
 const HOUR_MS = 3_600_000;
 /** Clocks of hosts differ: changes this much older than the newest are looked at again. */
 const CLOCK_SLACK_MS = 60_000;
+
+export const DIRECTORY_INDEXES: IndexTable = {
+  batches: [{ name: 'sending', key: { deliveryBegan: 1, updatedAt: 1 } }],
+};
 
 /** One life of a batch that sends, or sent within the last 72 h. */
 export interface Life {

@@ -1,3 +1,4 @@
+import type { Collection } from 'mongodb';
 import type { Logger } from 'pino';
 import type { EventBody } from '../../contracts/events.ts';
 import { lifeId, parseChunkId } from '../../contracts/ids.ts';
@@ -6,7 +7,7 @@ import { eventSubject, STREAMS } from '../../contracts/subjects.ts';
 import { loopPart } from '../../lib/lifecycle/loop.ts';
 import type { Part } from '../../lib/lifecycle/part.ts';
 import type { Publisher } from '../../lib/nats/publish.ts';
-import { recountsOf } from '../../lib/receipts/recount-document.ts';
+import { type RecountDocument, recountsOf } from '../../lib/receipts/recount-document.ts';
 import { type Account, accountOf } from '../../lib/stats/account.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { idsUnder } from '../../lib/tables/chunk-ranges.ts';
@@ -186,15 +187,16 @@ export class Recounts {
     const { store, publisher, writer } = this.#deps;
     const recounts = recountsOf(store.db);
     const atMs = Date.now();
-    const before = await recounts.findOneAndUpdate(
-      { _id: life },
-      { $inc: { version: 1 }, $set: { writer, atMs } },
-      { upsert: true, returnDocument: 'before', projection: { version: 1, writer: 1 } },
-    );
+    const before = await takeVersion(recounts, life, writer, atMs);
+    if (!before) {
+      // The batch was deleted with all that belonged to it.
+      this.#tallies.delete(life);
+      return;
+    }
     // What is joined from here on may not be in this count: it marks the batch anew.
     tally.marked = false;
-    const version = (before?.version ?? 0) + 1;
-    const alone = before === null || before.version === 0 || before.writer === writer;
+    const version = before.version + 1;
+    const alone = before.version === 0 || before.writer === writer;
     const [batchId, incarnation] = life.split('.') as [string, string];
     let account: Account | undefined;
     if (whole) account = await accountOf(store, { _id: batchId, incarnation });
@@ -220,8 +222,7 @@ export class Recounts {
     });
     // For who rebuilds Redis; a later version's figures stay.
     await recounts.updateOne({ _id: life, version }, { $set: counted });
-    const marks = before?.marks ?? 0;
-    await recounts.updateOne({ _id: life, version, marks }, { $unset: { dueSinceMs: '' } });
+    await recounts.updateOne({ _id: life, version, marks: before.marks }, { $unset: { dueSinceMs: '' } });
   }
 
   async #read(life: string, tally: Tally): Promise<void> {
@@ -235,5 +236,25 @@ export class Recounts {
     for (const [index, counts] of tally.meanwhile) byChunk.set(index, counts);
     tally.meanwhile = undefined;
     tally.byChunk = byChunk;
+  }
+}
+
+/** The next version, for us alone. @returns the document as it was; undefined: it is gone (`touch` had made it) */
+async function takeVersion(
+  recounts: Collection<RecountDocument>,
+  life: string,
+  writer: string,
+  atMs: number,
+): Promise<RecountDocument | undefined> {
+  for (;;) {
+    const before = await recounts.findOne({ _id: life });
+    if (!before) return undefined;
+    const { version } = before;
+    // By _id and version in place of findAndModify: the embedded server walks the collection for that.
+    const taken = await recounts.updateOne(
+      { _id: life, version },
+      { $set: { version: version + 1, writer, atMs } },
+    );
+    if (taken.matchedCount === 1) return before;
   }
 }
