@@ -57,11 +57,11 @@ export function shortNumberKeys(messageId: string): OtherKeys {
   };
 }
 
-/** Leaves most ids that are no numbers alone after a letter or two. */
+/** Leaves most ids that are no numbers alone after a letter or two; what else is none, the pattern says. */
 function mayBeHexadecimal(messageId: string): boolean {
   for (let i = 0; i < messageId.length; i++) {
     const code = messageId.charCodeAt(i);
-    if (code > LOWER_F || (code > NINE && code < 0x41) || code === 0x2d) return false;
+    if (code > LOWER_F && code <= LOWER_Z) return false;
   }
   return true;
 }
