@@ -6,7 +6,7 @@ export type ConcatReference = 'udh8' | 'udh16';
 const CONCAT_8 = 0x00;
 const CONCAT_16 = 0x08;
 
-export const HEADER_OCTETS: Readonly<Record<ConcatReference, number>> = { udh8: 6, udh16: 7 };
+const HEADER_OCTETS: Readonly<Record<ConcatReference, number>> = { udh8: 6, udh16: 7 };
 
 /**
  * Writes a concatenation header.

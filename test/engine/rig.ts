@@ -131,7 +131,7 @@ export async function engineRig(options: RigOptions = {}): Promise<Rig> {
         const report = await callApi(nc, 'table', 'import', { table: name, source, wait: true }, 60_000);
         if (report.rows !== count) throw new Error(`${name}: ${JSON.stringify(report)}`);
       },
-      async ended(id, states, withinMs = 60_000) {
+      async ended(id, states, withinMs = 120_000) {
         const request = { id, timeoutMs: withinMs, ...(states && { states }) };
         await callApi(nc, 'batch', 'wait', request, withinMs + 5_000);
         return callApi<BatchView>(nc, 'batch', 'get', { id });

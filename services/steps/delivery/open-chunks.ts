@@ -6,7 +6,7 @@ import type { DeliveryStore } from './delivery-store.ts';
 /** Chunks between their first message and their stored outcomes. */
 export const MAX_OPEN = 6;
 /** Chunks read ahead, and how many are left when the next are read: in bulk a read costs half as much. */
-export const MAX_READY = 6;
+export const MAX_READY = 12;
 const READ_AT = 3;
 /** Chunks stored but for messages that wait for another try. */
 export const MAX_PARKED = 32;
