@@ -6,8 +6,6 @@ export type ConcatReference = 'udh8' | 'udh16';
 const CONCAT_8 = 0x00;
 const CONCAT_16 = 0x08;
 
-const HEADER_OCTETS: Readonly<Record<ConcatReference, number>> = { udh8: 6, udh16: 7 };
-
 /**
  * Writes a concatenation header.
  * @param sequence from 1
