@@ -76,11 +76,13 @@ export async function beginImport(
 export function importView(status: ImportDocument, now: number, committed = false): ImportView {
   const { _id, table, source, state, rows, startedAt, updatedAt, report, error } = status;
   const stalled = state === 'running' && now - updatedAt > LOST_AFTER_MS;
+  // In the table, but its report is not stored yet: a moment later it is, unless its process has died in between.
+  const reporting = state === 'running' && !stalled && !report;
   return {
     importId: _id,
     table,
     source,
-    state: committed ? 'done' : stalled || state === 'abandoned' ? 'lost' : state,
+    state: committed && !reporting ? 'done' : stalled || state === 'abandoned' ? 'lost' : state,
     rows,
     startedAt: new Date(startedAt).toISOString(),
     updatedAt: new Date(updatedAt).toISOString(),

@@ -9,6 +9,7 @@ import { type Publisher, publisher } from '../../../lib/nats/publish.ts';
 import { type PullLoopOptions, pullLoop } from '../../../lib/nats/pull-loop.ts';
 import { ensureConsumer, ensureStream } from '../../../lib/nats/streams.ts';
 import { testServers } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
 
 const log = pino({ level: 'silent' });
 let servers: Awaited<ReturnType<typeof testServers>>;
@@ -181,8 +182,10 @@ describe('pullLoop', () => {
     await running.start();
     await second.start();
     await seen.reached(1);
-    await nats.nc.flush();
-    assert.equal((await nats.jsm.streams.info('WORK')).state.messages, 0);
+    // The ack follows the handler's answer.
+    await until('the message is acknowledged', async () => {
+      return (await nats.jsm.streams.info('WORK')).state.messages === 0;
+    });
     assert.equal(seen.calls.length, 1);
     assert.equal(seen.calls[0]?.deliveryCount, 1);
   });
