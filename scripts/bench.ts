@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { Command } from 'commander';
+import { sleep } from '../lib/lifecycle/sleep.ts';
 import { type Measured, measured, runProgram } from './bench/contest.ts';
 import { importFile, runBatch } from './bench/engine-batch.ts';
 import { writeRecipients } from './bench/recipients-file.ts';
@@ -115,7 +116,7 @@ async function main(): Promise<Results> {
     while (performance.now() < deadline) {
       const status = await callApi<{ receipts?: { delivered: number } }>(nc, 'batch', 'status', { id });
       if (status.receipts?.delivered === rows) return;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await sleep(200);
     }
     throw new Error(`batch ${id}: the receipts did not all come`);
   }

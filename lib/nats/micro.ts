@@ -5,11 +5,11 @@ import type { Static, TSchema } from 'typebox';
 import { ulid } from 'ulid';
 import { check } from '../../contracts/check.ts';
 import { ERROR_CODES, type ErrorBody, errorBody, RefusedError } from '../../contracts/errors.ts';
-import { MAX_BODY_BYTES } from '../../contracts/streams.ts';
 import { apiSubject, HEADERS } from '../../contracts/subjects.ts';
 import { type Part, part } from '../lifecycle/part.ts';
 import { type Turnstile, turnstile } from '../lifecycle/turnstile.ts';
 import { carriedFrom, freshHeaders, type HeaderValues } from './carried-headers.ts';
+import { readJsonObject } from './json-body.ts';
 import { isUnavailable } from './unavailable.ts';
 
 /** What a handler knows of its request beside the body. */
@@ -120,7 +120,9 @@ interface Serving {
 async function answer(message: Msg, called: ApiEndpoint, serving: Serving): Promise<ErrorBody | undefined> {
   let requestId = message.headers?.get(HEADERS.requestId) || undefined;
   try {
-    const body = parse(message.data);
+    const read = readJsonObject(message.data);
+    if (!read.ok) throw new RefusedError(read.error);
+    const { body } = read;
     if (typeof body.requestId === 'string') requestId = body.requestId;
     requestId ??= ulid();
     const checked = check(called.request, body);
@@ -150,29 +152,6 @@ async function answer(message: Msg, called: ApiEndpoint, serving: Serving): Prom
 }
 
 const refused = (...args: Parameters<typeof errorBody>) => new RefusedError(errorBody(...args));
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** An empty body is an empty object: `nats req sms.api.table.list ''`. */
-function parse(data: Uint8Array): Record<string, unknown> {
-  if (data.length > MAX_BODY_BYTES) {
-    throw refused(
-      'body-too-large',
-      `The body has ${data.length} bytes; at most ${MAX_BODY_BYTES} are taken.`,
-    );
-  }
-  let value: unknown;
-  try {
-    const text = utf8.decode(data);
-    value = text.trim() === '' ? {} : JSON.parse(text);
-  } catch (error) {
-    throw refused('invalid-json', `The body is not JSON: ${(error as Error).message}`);
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw refused('invalid-json', 'The body is JSON, but not an object.');
-  }
-  return value as Record<string, unknown>;
-}
 
 function tell(error: unknown, { noun, verb }: ApiEndpoint, requestId: string, serving: Serving): ErrorBody {
   if (error instanceof RefusedError) return error.body;

@@ -10,6 +10,7 @@ import { MAX_BODY_BYTES } from '../../contracts/streams.ts';
 import { HEADERS, parseCommandSubject } from '../../contracts/subjects.ts';
 import type { Actor, TurnDecision } from '../../lib/actor/take-turn.ts';
 import { isDuplicateKey } from '../../lib/mongo/errors.ts';
+import { readJsonObject } from '../../lib/nats/json-body.ts';
 import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import { holdTasks } from '../../lib/tasks/issue.ts';
 import type { Decision } from './decide/decision.ts';
@@ -140,11 +141,8 @@ export function batchActor(deps: BehaviourDeps): Actor<BatchDocument> {
   };
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
 type ReadCommand = { ok: true; command: Command } | { ok: false; error: ErrorBody };
 
-/** An empty body is an empty object: `nats pub sms.cmd.<id>.pause ''` is a pause. */
 export function readCommand(batchId: string, verb: string, data: Uint8Array): ReadCommand {
   const no = (...args: Parameters<typeof errorBody>): ReadCommand => ({
     ok: false,
@@ -160,20 +158,9 @@ export function readCommand(batchId: string, verb: string, data: Uint8Array): Re
       { field: 'verb', value: verb, expected: `one of ${VERBS.join(', ')}` },
     ]);
   }
-  if (data.length > MAX_BODY_BYTES) {
-    return no('body-too-large', `The body has ${data.length} bytes; at most ${MAX_BODY_BYTES} are taken.`);
-  }
-  let body: unknown;
-  try {
-    const text = utf8.decode(data);
-    body = text.trim() === '' ? {} : JSON.parse(text);
-  } catch (error) {
-    return no('invalid-json', `The body is not JSON: ${(error as Error).message}`);
-  }
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) {
-    return no('invalid-json', 'The body is JSON, but not an object.');
-  }
-  const checked = check(COMMANDS[verb], body);
+  const read = readJsonObject(data);
+  if (!read.ok) return read;
+  const checked = check(COMMANDS[verb], read.body);
   if (!checked.ok) return no('invalid-body', 'The body does not fit its schema.', checked.errors);
   return { ok: true, command: { verb, body: checked.value } as Command };
 }

@@ -7,7 +7,7 @@ import { partitionConsumers } from '../../contracts/streams.ts';
 import { deadSubject, HEADERS, STREAMS } from '../../contracts/subjects.ts';
 import { publishedMarks } from '../../lib/actor/published-marks.ts';
 import { takeTurn } from '../../lib/actor/take-turn.ts';
-import { type Part, part } from '../../lib/lifecycle/part.ts';
+import { type Part, part, together } from '../../lib/lifecycle/part.ts';
 import { isTransient } from '../../lib/mongo/errors.ts';
 import { ensureIndexes } from '../../lib/mongo/indexes.ts';
 import type { Nats } from '../../lib/nats/connect.ts';
@@ -78,7 +78,7 @@ export function startBatch(deps: BatchDeps): Part {
       }),
     );
     // All 32 stop at the same time: each waits for its own open pull.
-    await run(group('partitions', loops));
+    await run(together('partitions', loops));
     await run(sweep({ store, jsm, publisher, log }));
 
     const commands = await run(commandClient(nc, publisher));
@@ -96,9 +96,3 @@ export function startBatch(deps: BatchDeps): Part {
     );
   });
 }
-
-const group = (name: string, parts: readonly Part[]): Part =>
-  part(name, async ({ defer }) => {
-    defer(() => Promise.all(parts.map((each) => each.stop())));
-    await Promise.all(parts.map((each) => each.start()));
-  });

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { newHostId } from '../../lib/config/host-id.ts';
-import { type Part, part } from '../../lib/lifecycle/part.ts';
+import { type Part, part, together } from '../../lib/lifecycle/part.ts';
 import { isTransient } from '../../lib/mongo/errors.ts';
 import type { Nats } from '../../lib/nats/connect.ts';
 import { serveApi } from '../../lib/nats/micro.ts';
@@ -57,15 +57,14 @@ export function startSteps(deps: StepsDeps): Steps {
     }),
   );
 
-  const whole = part('steps', async ({ run, defer }) => {
+  const whole = part('steps', async ({ run }) => {
     const now = Date.now();
     await registerStepTypes(
       store.db,
       steps.map((step) => stepTypeDocument(step, now)),
     );
     // All at the same time: each waits for its own open pull.
-    defer(() => Promise.all(runners.map((each) => each.stop())));
-    await Promise.all(runners.map((each) => each.start()));
+    await run(together('runners', runners));
     await run(
       serveApi(nc, {
         name: 'smsbatch-steps',

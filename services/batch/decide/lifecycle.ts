@@ -3,16 +3,13 @@ import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import { passed } from './answers.ts';
 import { type Decision, type Facts, rejected } from './decision.ts';
 import { finish, goOn, nextStep, startChain } from './phases.ts';
-import { resume as resumePhase, retryPhase, settle, stop } from './stopping.ts';
+import { inPhase, resume as resumePhase, retryPhase, settle, stop } from './stopping.ts';
 import { setReason, type Turn, transition } from './turn.ts';
 
 export const forbids = (doc: BatchDocument, verb: string, allowed: string): Decision =>
   rejected('state-forbids', `${verb} is not possible in ${stateName(doc.state)}.`, [
     { field: 'state', value: stateName(doc.state), expected: allowed },
   ]);
-
-const inPhase = (doc: BatchDocument, ...statuses: string[]): boolean =>
-  doc.state.phase !== null && statuses.includes(doc.state.status);
 
 /** Starts the chain now, or arms it where `scheduleTime` lies ahead. */
 export function startOrSchedule(turn: Turn, facts: Facts): Decision | undefined {
@@ -63,14 +60,15 @@ export function start(turn: Turn, facts: Facts): Decision | undefined {
 export function pause(turn: Turn): Decision | undefined {
   const { doc } = turn;
   if (doc.finish) return forbids(doc, 'pause', 'a phase that runs; this is the last count');
-  if (inPhase(doc, 'Paused')) return { kind: 'unchanged' };
-  if (inPhase(doc, 'Pausing')) {
+  if (inPhase(doc.state, 'Paused')) return { kind: 'unchanged' };
+  if (inPhase(doc.state, 'Pausing')) {
     // A resume that was kept is taken back: the last word counts.
     if (!doc.stopping?.resumeAfter) return { kind: 'unchanged' };
     delete doc.stopping.resumeAfter;
     return undefined;
   }
-  if (!inPhase(doc, 'Ready', 'Running')) return forbids(doc, 'pause', 'a phase that is Ready or Running');
+  if (!inPhase(doc.state, 'Ready', 'Running'))
+    return forbids(doc, 'pause', 'a phase that is Ready or Running');
   stop(turn, 'Paused', {
     code: 'paused',
     message: turn.meta.reason ?? `paused${turn.meta.operatorId ? ` by ${turn.meta.operatorId}` : ''}`,
@@ -81,20 +79,20 @@ export function pause(turn: Turn): Decision | undefined {
 export function resume(turn: Turn): Decision | undefined {
   const { doc } = turn;
   if (doc.finish) return forbids(doc, 'resume', 'a phase that is Paused');
-  if (inPhase(doc, 'Running')) return { kind: 'unchanged' };
-  if (inPhase(doc, 'Pausing') && doc.stopping?.to === 'Paused') {
+  if (inPhase(doc.state, 'Running')) return { kind: 'unchanged' };
+  if (inPhase(doc.state, 'Pausing') && doc.stopping?.to === 'Paused') {
     if (doc.stopping.resumeAfter) return { kind: 'unchanged' };
     doc.stopping.resumeAfter = true;
     return undefined;
   }
-  if (!inPhase(doc, 'Paused')) return forbids(doc, 'resume', 'a phase that is Paused');
+  if (!inPhase(doc.state, 'Paused')) return forbids(doc, 'resume', 'a phase that is Paused');
   resumePhase(turn);
   return undefined;
 }
 
 export function retry(turn: Turn): Decision | undefined {
   const { doc } = turn;
-  if (!inPhase(doc, 'Failed'))
+  if (!inPhase(doc.state, 'Failed'))
     return forbids(doc, 'retry', 'a phase that is Failed, or a filter for a child batch');
   retryPhase(turn);
   return undefined;
@@ -131,5 +129,5 @@ export function expire(turn: Turn): void {
 /** More tasks may be out now, or a stop can arrive. */
 export function carryOn(turn: Turn): void {
   if (turn.doc.stopping) settle(turn);
-  else if (inPhase(turn.doc, 'Running') && !turn.doc.finish) goOn(turn);
+  else if (inPhase(turn.doc.state, 'Running') && !turn.doc.finish) goOn(turn);
 }

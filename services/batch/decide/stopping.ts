@@ -3,8 +3,9 @@ import type { Stopping } from '../../../lib/store/batch-document.ts';
 import { finish, goOn } from './phases.ts';
 import { setReason, type Turn, transition } from './turn.ts';
 
-const inPhase = (state: BatchState, status: string): boolean =>
-  state.phase !== null && state.status === status;
+/** Whether a phase runs, and is in one of the statuses. */
+export const inPhase = ({ phase, status }: BatchState, ...statuses: string[]): boolean =>
+  phase !== null && statuses.includes(status);
 
 /**
  * Leads the phase that runs to a stand: holds what is out, and goes where it has to once all of it has answered.
@@ -24,7 +25,7 @@ export function stop(turn: Turn, to: Stopping['to'], reason?: Stopping['reason']
   }
   setReason(turn, doc.stopping!.reason);
   turn.hold = (doc.work?.out.length ?? 0) > 0;
-  if (inPhase(doc.state, 'Running') || inPhase(doc.state, 'Ready')) {
+  if (inPhase(doc.state, 'Running', 'Ready')) {
     transition(turn, 'Pause', { phase: doc.state.phase!, status: 'Pausing' });
   }
   settle(turn);
