@@ -94,11 +94,16 @@ describe('the script', () => {
     );
   });
 
-  it('two processes share one account and keep to its rate', async () => {
+  it('two processes share one account and keep to its rate; neither starves', {
+    timeout: 60_000,
+  }, async () => {
     const run = promisify(execFile);
     const fixture = fileURLToPath(new URL('fixtures/greedy.ts', import.meta.url));
-    const env = { ...process.env, REDIS_URL: servers.redisUrl, RUN_MS: '1500', RATE: '400' };
-    const both = [1, 2].map(() => run(process.execPath, ['--import', 'tsx', fixture], { env }));
+    // Each goes on until both have their grants, however slow this machine is: one that starved would run for ever.
+    const env = { ...process.env, REDIS_URL: servers.redisUrl, GRANTS: '60', PROCESSES: '2', RATE: '400' };
+    const both = [1, 2].map(() =>
+      run(process.execPath, ['--import', 'tsx', fixture], { env, timeout: 50_000 }),
+    );
     // Together, however long each of them takes to load.
     while ((await view.redis.get('ready')) !== '2') await sleep(10);
     await view.redis.rpush('go', 1, 2);
@@ -110,10 +115,8 @@ describe('the script', () => {
         .map((line) => line.split(' ').map(Number) as [number, number])
         .map(([us, cost]) => ({ startMs: us / 1_000, cost }));
     const each = outputs.map(({ stdout }) => grantsOf(stdout));
+    for (const grants of each) assert.ok(grants.length >= 60);
     assertWithin(each.flat(), 400, 7, 0.01);
-    for (const grants of each) assert.ok(grants.length > 10, 'one of them starved');
-    const total = each.flat().reduce((sum, { cost }) => sum + cost, 0);
-    assert.ok(total > 400 * 1.2, `${total} of about 600: the rate was not used`);
   });
 });
 
