@@ -4,6 +4,7 @@ import { COMMANDS, commandMeta, RecipientFilter } from './commands.ts';
 import { type ErrorBody, Finding } from './errors.ts';
 import { BatchId } from './ids.ts';
 import { instant } from './instant.ts';
+import { BatchOrigin } from './origin.ts';
 import { OUTCOMES, OutcomeCounts, ReceiptCounts } from './outcomes.ts';
 
 /** A batch as every call shows it: the definition's fields beside what the engine knows of it. */
@@ -29,6 +30,7 @@ export const BatchView = Type.Object(
       }),
     ),
     parent: Type.Optional(Type.Object({ batchId: BatchId, filter: Type.Optional(RecipientFilter) })),
+    origin: Type.Optional(BatchOrigin),
     dryRun: Type.Optional(Type.Boolean()),
     inlineRecipients: Type.Optional(Type.Integer()),
     stoppingTo: Type.Optional(Type.String()),

@@ -1,6 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { BatchDefinition, BatchInput, BatchPatch, InlineRecipient, MAX_INLINE_RECIPIENTS } from './batch.ts';
 import { BatchId } from './ids.ts';
+import { BatchOrigin } from './origin.ts';
 import { OUTCOMES } from './outcomes.ts';
 import { StepDone, StepFailed, StepYielded } from './steps.ts';
 
@@ -53,7 +54,11 @@ export type ParentRef = Static<typeof ParentRef>;
 /** One schema a verb: the body of `sms.cmd.<batchId>.<verb>`. */
 export const COMMANDS = {
   create: command(
-    { batch: BatchInput, start: Type.Optional(Type.Boolean({ description: 'Start it in the same turn.' })) },
+    {
+      batch: BatchInput,
+      start: Type.Optional(Type.Boolean({ description: 'Start it in the same turn.' })),
+      origin: Type.Optional(BatchOrigin),
+    },
     'Creates the batch. The same create twice is one batch; another body under the same ID is a conflict.',
   ),
   'create-child': command(

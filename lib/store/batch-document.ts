@@ -1,6 +1,7 @@
 import type { BatchDefinition, SkipCondition } from '../../contracts/batch.ts';
 import type { ParentRef } from '../../contracts/commands.ts';
 import type { ErrorBody } from '../../contracts/errors.ts';
+import type { BatchOrigin } from '../../contracts/origin.ts';
 import type { OutcomeCounts, ReceiptCounts } from '../../contracts/outcomes.ts';
 import type { BatchState } from '../../contracts/states.ts';
 import type { Effect } from './effects.ts';
@@ -71,6 +72,8 @@ export interface BatchDocument {
   createHash: string;
   definition: BatchDefinition;
   parent?: ParentRef;
+  /** What made it, where no person did. */
+  origin?: BatchOrigin;
   inlineRecipients?: number;
   dryRun?: boolean;
   state: BatchState;

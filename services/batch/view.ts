@@ -24,6 +24,7 @@ export function viewOf(doc: BatchDocument, options: { history?: boolean } = {}):
     segments: doc.totals.delivery?.segments ?? doc.totals.preparation?.segments,
     reason,
     parent: parent && { batchId: parent.batchId, filter: parent.filter },
+    origin: doc.origin,
     dryRun: doc.dryRun,
     inlineRecipients: doc.inlineRecipients,
     stoppingTo: stopping?.to,

@@ -71,6 +71,7 @@ export function create(
   if (obstacle) return obstacle;
   const { recipients, ...definition } = body.batch;
   const turn = begin(id, definition, facts, meta);
+  if (body.origin) turn.doc.origin = body.origin;
   if (recipients) turn.doc.inlineRecipients = recipients.length;
   if (body.start || definition.autoTrigger) {
     const refusal = startOrSchedule(turn, facts);

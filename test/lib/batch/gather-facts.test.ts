@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { gatherFacts } from '../../../lib/batch/gather-facts.ts';
+import { templateFindings } from '../../../lib/batch/template-findings.ts';
 import { findingsOf } from '../../../lib/batch/validate-definition.ts';
 import { registerStepTypes } from '../../../lib/steps/step-types.ts';
 import type { Store } from '../../../lib/store/collections.ts';
@@ -90,5 +91,30 @@ describe('the facts for a check', () => {
     // Nothing that is stored changes a built-in step.
     await registerStepTypes(store.db, [loyalty, { ...loyalty, _id: 'delivery' }]);
     assert.deepEqual(await found(), []);
+  });
+
+  it('of a template: a table that is named is looked for, one that comes with the run is not', async () => {
+    const sample = {
+      batchId: 'sample',
+      origin: { kind: 'schedule' as const, id: 's', at: '2026-11-25T12:00:00Z' },
+    };
+    const nowMs = Date.parse(sample.origin.at);
+    const { tableStorageName: _none, ...bare } = definition;
+    const fieldsOf = async (template: Parameters<typeof templateFindings>[1], table?: string) =>
+      (await templateFindings(store, template, { ...sample, table }, nowMs)).map(({ field }) => field);
+    assert.deepEqual(await fieldsOf(definition), []);
+    assert.deepEqual(await fieldsOf({ ...definition, tableStorageName: 'nowhere' }), ['tableStorageName']);
+    assert.deepEqual(await fieldsOf({ ...definition, content: '{{age}}' }), ['content']);
+    assert.deepEqual(await fieldsOf({ ...bare, tableStorageName: 'people-${date}' }), []);
+    assert.deepEqual(await fieldsOf({ ...bare, upload: 'people-${date}.csv' }), []);
+    assert.deepEqual(await fieldsOf(bare, 'from-a-file'), []);
+    assert.deepEqual(await fieldsOf({ ...definition, upload: 'x.csv', providers: ['other'] }), [
+      'tableStorageName',
+      'providers/0',
+    ]);
+    assert.deepEqual(await fieldsOf({ ...bare, upload: '${dat}.csv', content: '${x}' }), [
+      'content',
+      'upload',
+    ]);
   });
 });
