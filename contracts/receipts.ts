@@ -13,6 +13,20 @@ export const RECEIPT_STATES = [
 ] as const;
 export type ReceiptState = (typeof RECEIPT_STATES)[number];
 
+/** One letter a receipt state: in columns of receipts, and in the `states` column of a receipt document. */
+export const RECEIPT_LETTERS = {
+  delivered: 'd',
+  undelivered: 'u',
+  expired: 'e',
+  rejected: 'r',
+  deleted: 'x',
+  unknown: 'k',
+  accepted: 'a',
+  enroute: 'n',
+} as const satisfies Record<ReceiptState, string>;
+
+export type ReceiptLetter = (typeof RECEIPT_LETTERS)[ReceiptState];
+
 export const DeliveryReceipt = Type.Object(
   {
     messageId: Type.String({ maxLength: 128, description: 'As the carrier wrote it.' }),
@@ -28,6 +42,32 @@ export const DeliveryReceipt = Type.Object(
 );
 export type DeliveryReceipt = Static<typeof DeliveryReceipt>;
 
+const lettersInWords = Object.entries(RECEIPT_LETTERS)
+  .map(([state, letter]) => `${letter} ${state}`)
+  .join(', ');
+
+/** Receipts as columns: a third of the size of a list of objects, and as much less work to write and to read. */
+export const ReceiptColumns = Type.Object(
+  {
+    messageIds: Type.String({ description: 'As the carrier wrote them, one a line.' }),
+    msisdns: Type.String({ description: 'Digits of the handsets, one a line.' }),
+    states: Type.String({
+      minLength: 1,
+      maxLength: 2_000,
+      pattern: `^[${Object.values(RECEIPT_LETTERS).join('')}]*$`,
+      description: `One letter each: ${lettersInWords}.`,
+    }),
+    errors: Type.Optional(
+      Type.String({
+        description: 'The networks’ codes, one a line, empty for none; absent: no receipt has one.',
+      }),
+    ),
+    atMs: Type.Integer({ minimum: 0, description: 'When the first of them reached us.' }),
+  },
+  { additionalProperties: false },
+);
+export type ReceiptColumns = Static<typeof ReceiptColumns>;
+
 /** An answer that came in after its task went to someone else. */
 export const LateAnswer = Type.Object(
   {
@@ -42,10 +82,14 @@ export const LateAnswer = Type.Object(
 );
 export type LateAnswer = Static<typeof LateAnswer>;
 
-/** The message on `sms.receipt.<provider>`: one group, stored before any of it is answered. */
+/**
+ * The message on `sms.receipt.<provider>`: one group, stored before any of it is answered. Receipts come as columns, as a
+ * list, or both.
+ */
 export const ReceiptGroup = Type.Object(
   {
     provider: Type.String(),
+    columns: Type.Optional(ReceiptColumns),
     receipts: Type.Optional(Type.Array(DeliveryReceipt, { maxItems: 2_000 })),
     lateAnswers: Type.Optional(Type.Array(LateAnswer, { maxItems: 2_000 })),
   },

@@ -6,13 +6,14 @@ const FNV_PRIME = 0x01000193;
  * badly for short digit strings, and it is the upper bits that choose a bucket.
  *
  * Stored placements depend on it: it can never change. Test vectors are in test/lib/hash/hash32.test.ts.
+ * @param from of what is hashed, in UTF-16 units; the whole text if left out
  * @returns an unsigned 32-bit integer
  */
-export function hash32(text: string): number {
+export function hash32(text: string, from = 0, end = text.length): number {
   let hash = FNV_OFFSET;
-  for (let i = 0; i < text.length; i++) {
+  for (let i = from; i < end; i++) {
     const unit = text.charCodeAt(i);
-    if (unit > 0x7f) return hashOctets(Buffer.from(text, 'utf8'));
+    if (unit > 0x7f) return hashOctets(Buffer.from(text.slice(from, end), 'utf8'));
     hash = Math.imul(hash ^ unit, FNV_PRIME);
   }
   return finalise(hash);

@@ -17,44 +17,48 @@ const LOWER_F = 0x66;
 /**
  * The key under which message ids are compared: 32 bits instead of a string a recipient. A canonical id is its own key's
  * text, without the copies that making it canonical costs.
+ * @param from of the id within a longer text
  */
-export const idKey = (messageId: string): number =>
-  hash32(isCanonical(messageId) ? messageId : canonicalMessageId(messageId));
+export const idKey = (text: string, from = 0, end = text.length): number =>
+  isCanonical(text, from, end) ? hash32(text, from, end) : hash32(canonicalMessageId(text.slice(from, end)));
 
 /** Lower-case letters and digits without a zero in front: what most carriers write. */
-function isCanonical(messageId: string): boolean {
-  if (messageId.length === 0 || messageId.charCodeAt(0) === ZERO) return false;
-  for (let i = 0; i < messageId.length; i++) {
-    const code = messageId.charCodeAt(i);
+function isCanonical(text: string, from: number, end: number): boolean {
+  if (from === end || text.charCodeAt(from) === ZERO) return false;
+  for (let i = from; i < end; i++) {
+    const code = text.charCodeAt(i);
     if (!((code >= ZERO && code <= NINE) || (code >= LOWER_A && code <= LOWER_Z))) return false;
   }
   return true;
 }
 
-/** Whether it may be a number of so many digits that its other forms take BigInt: then they are made only when needed. */
-export const isLongNumber = (messageId: string): boolean =>
+/** Whether it may be a number of so many digits that its other forms take BigInt. */
+const isLongNumber = (messageId: string): boolean =>
   messageId.length > SHORT_DIGITS && /^\s*[0-9a-f]+\s*$/i.test(messageId);
 
-/** Keys of a short number's other forms; 0 = none. */
-export interface OtherKeys {
-  fromDecimal: number;
-  fromHexadecimal: number;
+/**
+ * Keys of the other forms in which the same id may stand in the answers: decimal written as hexadecimal and the reverse, as
+ * messageIdVariants has them.
+ */
+export function otherIdKeys(messageId: string): readonly number[] {
+  const others = isLongNumber(messageId) ? longNumberKeys(messageId) : shortNumberKeys(messageId);
+  if (others.length === 0) return others;
+  const own = idKey(messageId);
+  return others.filter((key) => key !== own);
 }
 
-const NONE: OtherKeys = { fromDecimal: 0, fromHexadecimal: 0 };
+const longNumberKeys = (messageId: string): number[] => [
+  ...new Set(messageIdVariants(messageId).map((variant) => idKey(variant))),
+];
 
-/**
- * Keys of the other forms in which the same id may stand in the answers: decimal written as hexadecimal and the reverse. The
- * same forms as messageIdVariants, without BigInt; of a long number none.
- */
-export function shortNumberKeys(messageId: string): OtherKeys {
-  if (messageId.length > LONGEST_NUMBER || !mayBeHexadecimal(messageId)) return NONE;
-  const canonical = isCanonical(messageId) ? messageId : canonicalMessageId(messageId);
-  if (!SHORT_NUMBER.test(canonical)) return NONE;
-  return {
-    fromDecimal: DECIMAL.test(canonical) ? hash32(Number(canonical).toString(16)) : 0,
-    fromHexadecimal: hash32(Number.parseInt(canonical, 16).toString(10)),
-  };
+/** The same without BigInt. */
+function shortNumberKeys(messageId: string): number[] {
+  if (messageId.length > LONGEST_NUMBER || !mayBeHexadecimal(messageId)) return [];
+  const canonical = canonicalMessageId(messageId);
+  if (!SHORT_NUMBER.test(canonical)) return [];
+  const fromHexadecimal = hash32(Number.parseInt(canonical, 16).toString(10));
+  if (!DECIMAL.test(canonical)) return [fromHexadecimal];
+  return [hash32(Number(canonical).toString(16)), fromHexadecimal];
 }
 
 /** Leaves most ids that are no numbers alone after a letter or two; what else is none, the pattern says. */
@@ -64,13 +68,6 @@ function mayBeHexadecimal(messageId: string): boolean {
     if (code > LOWER_F && code <= LOWER_Z) return false;
   }
   return true;
-}
-
-/** Keys of all other forms of an id. */
-export function otherIdKeys(messageId: string): number[] {
-  const keys = new Set(messageIdVariants(messageId).map(idKey));
-  keys.delete(idKey(messageId));
-  return [...keys];
 }
 
 /** Exact, for where a key alone must not decide. */

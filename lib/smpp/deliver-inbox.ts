@@ -2,8 +2,14 @@ import type { Socket } from 'node:net';
 import type { Pdu } from './codec.ts';
 import { SmppDecodeError } from './errors.ts';
 import { commandIds, readUint32 } from './pdu.ts';
-import { createMessageView, type DeliverSm, deliverSmOf, readMessage } from './read-message.ts';
-import type { SessionCounters } from './session-options.ts';
+import {
+  createMessageView,
+  type DeliverSm,
+  deliverSmOf,
+  type MessageView,
+  readMessage,
+} from './read-message.ts';
+import type { DeliverAnswers, SessionCounters } from './session-options.ts';
 import { queueIdAnswer } from './short-pdus.ts';
 import type { TurnWriter } from './turn-writer.ts';
 
@@ -12,12 +18,15 @@ const permanentApplicationError = 0x65;
 
 export type OnDeliver = (deliver: DeliverSm, respond: (commandStatus: number) => void) => void;
 
+export type OnDeliverView = (view: MessageView, answers: DeliverAnswers) => boolean;
+
 /** What the SMSC hands us, until it is answered. At the limit the socket is not read, so nothing is lost or forgotten. */
-export class DeliverInbox {
+export class DeliverInbox implements DeliverAnswers {
   readonly #socket: Socket;
   readonly #writer: TurnWriter;
   readonly #counters: SessionCounters;
   readonly #onDeliver: OnDeliver | undefined;
+  readonly #onView: OnDeliverView | undefined;
   readonly #limit: number;
   readonly #view = createMessageView();
   #unanswered = 0;
@@ -28,12 +37,14 @@ export class DeliverInbox {
     counters: SessionCounters,
     limit: number,
     onDeliver: OnDeliver | undefined,
+    onView: OnDeliverView | undefined,
   ) {
     this.#socket = socket;
     this.#writer = writer;
     this.#counters = counters;
     this.#limit = limit;
     this.#onDeliver = onDeliver;
+    this.#onView = onView;
   }
 
   deliverSm(bytes: Buffer, start: number, end: number): void {
@@ -41,6 +52,11 @@ export class DeliverInbox {
     let deliver: DeliverSm;
     try {
       readMessage(this.#view, bytes, start, end);
+      if (this.#onView?.(this.#view, this)) {
+        this.#counters.delivers += 1;
+        this.#opened();
+        return;
+      }
       deliver = deliverSmOf(this.#view);
     } catch (error) {
       if (!(error instanceof SmppDecodeError)) throw error;
@@ -83,16 +99,28 @@ export class DeliverInbox {
       queueIdAnswer(this.#writer, responseId, 0, sequence, '');
       return;
     }
-    this.#unanswered += 1;
-    if (this.#unanswered >= this.#limit) this.#socket.pause();
+    this.#opened();
     let done = false;
     this.#onDeliver(deliver, (commandStatus) => {
       if (done) return;
       done = true;
-      this.#unanswered -= 1;
-      if (this.#socket.destroyed) return; // the peer sends it again
-      queueIdAnswer(this.#writer, responseId, commandStatus, sequence, '');
-      if (this.#unanswered <= this.#limit / 2 && this.#socket.isPaused()) this.#socket.resume();
+      this.#close(responseId, sequence, commandStatus);
     });
+  }
+
+  answer(sequenceNumber: number, commandStatus: number): void {
+    this.#close(commandIds.deliver_sm_resp, sequenceNumber, commandStatus);
+  }
+
+  #opened(): void {
+    this.#unanswered += 1;
+    if (this.#unanswered >= this.#limit) this.#socket.pause();
+  }
+
+  #close(responseId: number, sequence: number, commandStatus: number): void {
+    this.#unanswered -= 1;
+    if (this.#socket.destroyed) return; // the peer sends it again
+    queueIdAnswer(this.#writer, responseId, commandStatus, sequence, '');
+    if (this.#unanswered <= this.#limit / 2 && this.#socket.isPaused()) this.#socket.resume();
   }
 }

@@ -58,13 +58,13 @@ export class Link<T> {
       () => this.#lane.release(this.#writer),
       () => this.#afterWrite(),
     );
-    const onDeliver = handlers.onDeliver?.bind(handlers);
     this.#inbox = new DeliverInbox(
       this.#socket,
       this.#writer,
       counters,
       settings.maxUnansweredDelivers,
-      onDeliver,
+      handlers.onDeliver?.bind(handlers),
+      handlers.onDeliverView?.bind(handlers),
     );
     this.#frames = new FrameReader(settings.maxPduBytes, {
       onFrame: (bytes, start, end) => this.#onFrame(bytes, start, end),

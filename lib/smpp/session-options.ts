@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Pdu } from './codec.ts';
 import { defaultMaxPduBytes } from './pdu.ts';
-import type { DeliverSm } from './read-message.ts';
+import type { DeliverSm, MessageView } from './read-message.ts';
 
 export type BindType = 'transceiver' | 'transmitter' | 'receiver';
 
@@ -101,6 +101,11 @@ export type SessionState =
       readonly retryInMs?: number;
     };
 
+/** Sends the deliver_sm_resp of a message that was taken from its view: once each, later, in any order. */
+export interface DeliverAnswers {
+  answer(sequenceNumber: number, commandStatus: number): void;
+}
+
 /** Called from within the session's turn: they must not throw. Messages may be submitted from any of them. */
 export interface SessionHandlers<T> {
   /** Once for each submitted message. */
@@ -114,6 +119,11 @@ export interface SessionHandlers<T> {
    * nothing, since the peer will send the message again.
    */
   onDeliver?(deliver: DeliverSm, respond: (commandStatus: number) => void): void;
+  /**
+   * Sees a deliver_sm first, where it lies in the socket's buffer: `view` is valid only during the call. True: it was taken,
+   * and `answers` is told its command_status, once, after storing; false: it goes to `onDeliver`.
+   */
+  onDeliverView?(view: MessageView, answers: DeliverAnswers): boolean;
   onAlert?(alert: Pdu<'alert_notification'>): void;
   onState?(state: SessionState): void;
   /** Asked immediately before each socket write that holds messages; false takes all of them back. */

@@ -7,11 +7,11 @@ import {
   type OutcomeLetter,
   type ReceiptCounts,
 } from '../../contracts/outcomes.ts';
-import type { ReceiptState } from '../../contracts/receipts.ts';
+import type { ReceiptLetter, ReceiptState } from '../../contracts/receipts.ts';
 import type { OutcomeDocument, ReceiptDocument, WaitingMessage } from './chunk-documents.ts';
 import { splitColumn } from './columns.ts';
 import { decodeTimes } from './outcome-columns.ts';
-import { NO_RECEIPT, RECEIPT_OF_LETTER, type ReceiptLetter } from './receipt-lattice.ts';
+import { NO_RECEIPT, RECEIPT_OF_LETTER } from './receipt-lattice.ts';
 
 export type LateAnswerEntry = ReceiptDocument['lateAnswers'][number];
 

@@ -1,18 +1,4 @@
-import type { ReceiptState } from '../../contracts/receipts.ts';
-
-/** One letter a receipt state: the `states` column of a receipt document. */
-export const RECEIPT_LETTERS = {
-  delivered: 'd',
-  undelivered: 'u',
-  expired: 'e',
-  rejected: 'r',
-  deleted: 'x',
-  unknown: 'k',
-  accepted: 'a',
-  enroute: 'n',
-} as const satisfies Record<ReceiptState, string>;
-
-export type ReceiptLetter = (typeof RECEIPT_LETTERS)[ReceiptState];
+import { RECEIPT_LETTERS, type ReceiptLetter, type ReceiptState } from '../../contracts/receipts.ts';
 
 /** No receipt yet. */
 export const NO_RECEIPT = '.';

@@ -1,7 +1,8 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { check } from '../../contracts/check.ts';
-import { type DeliveryReceipt, ReceiptGroup } from '../../contracts/receipts.ts';
-import { JoinItem, type LateItem, type ReceiptSource } from './join-item.ts';
+import { type DeliveryReceipt, ReceiptGroup, type ReceiptLetter } from '../../contracts/receipts.ts';
+import { RECEIPT_OF_LETTER } from '../../lib/store/receipt-lattice.ts';
+import { itemOf, itemsOfColumns, type JoinItem, type LateItem, type ReceiptSource } from './join-item.ts';
 
 /** A message of SMS_RECEIPTS that is acknowledged when all it holds is stored: joined, or parked. */
 export class Incoming implements ReceiptSource {
@@ -15,7 +16,6 @@ export class Incoming implements ReceiptSource {
   constructor(message: JsMsg, unsettled: Set<Incoming>) {
     this.message = message;
     this.#unsettled = unsettled;
-    unsettled.add(this);
   }
 
   /** @returns false if it was settled before */
@@ -28,7 +28,7 @@ export class Incoming implements ReceiptSource {
 
   /** Read once more, for the few that need their text: all of them together, since they wait for the same reason. */
   receiptAt(n: number): DeliveryReceipt {
-    this.#receipts ??= (this.message.json() as ReceiptGroup).receipts!;
+    this.#receipts ??= receiptsOf(this.message.json());
     return this.#receipts[n]!;
   }
 
@@ -72,10 +72,35 @@ export function openMessage(message: JsMsg, nowMs: number, unsettled: Set<Incomi
       .map(({ field, expected }) => `${field}: expected ${expected}`);
     return { ok: false, reason: `the body does not fit its schema: ${findings.join('; ')}` };
   }
-  const { provider, receipts = [], lateAnswers = [] } = checked.value;
+  const { provider, columns, receipts = [], lateAnswers = [] } = checked.value;
   const incoming = new Incoming(message, unsettled);
-  const items = receipts.map((receipt, n) => new JoinItem(receipt, n, provider, incoming, nowMs));
+  const items = columns ? itemsOfColumns(columns, provider, incoming, nowMs) : [];
+  if (!items)
+    return {
+      ok: false,
+      reason: 'columns: expected messageIds, msisdns and errors of as many lines as states',
+    };
+  for (const receipt of receipts) items.push(itemOf(receipt, items.length, provider, incoming, nowMs));
+  unsettled.add(incoming);
   const late = lateAnswers.map((answer) => ({ answer, source: incoming, joined: false }));
   incoming.open = items.length + late.length;
   return { ok: true, incoming, items, late };
+}
+
+/** In the order of the items. */
+function receiptsOf({ columns, receipts = [] }: ReceiptGroup): DeliveryReceipt[] {
+  if (!columns) return receipts;
+  const { messageIds, msisdns, states, errors, atMs } = columns;
+  const ids = messageIds.split('\n');
+  const numbers = msisdns.split('\n');
+  const codes = errors?.split('\n');
+  return Array.from(states, (letter, n): DeliveryReceipt => {
+    const receipt = {
+      messageId: ids[n]!,
+      msisdn: numbers[n]!,
+      state: RECEIPT_OF_LETTER[letter as ReceiptLetter],
+      atMs,
+    };
+    return codes?.[n] ? { ...receipt, error: codes[n] } : receipt;
+  }).concat(receipts);
 }

@@ -1,7 +1,12 @@
-import type { DeliveryReceipt, LateAnswer } from '../../contracts/receipts.ts';
+import {
+  type DeliveryReceipt,
+  type LateAnswer,
+  RECEIPT_LETTERS,
+  type ReceiptColumns,
+  type ReceiptLetter,
+} from '../../contracts/receipts.ts';
 import { hashMsisdn } from '../../lib/phone/bucket.ts';
-import { idKey, isLongNumber, otherIdKeys, shortNumberKeys } from '../../lib/receipts/id-keys.ts';
-import { RECEIPT_LETTERS, type ReceiptLetter } from '../../lib/store/receipt-lattice.ts';
+import { idKey, otherIdKeys } from '../../lib/receipts/id-keys.ts';
 import { interned } from './interned.ts';
 import type { ReceiptChunk } from './receipt-chunk.ts';
 
@@ -48,27 +53,26 @@ export class JoinItem {
   // As signed 32-bit numbers: V8 keeps those in the object, and everything above 2^31 outside of it.
   readonly #hash: number;
   readonly #key: number;
-  readonly #fromDecimal: number;
-  readonly #fromHexadecimal: number;
-  readonly #long: boolean;
-  #longKeys: number[] | undefined = undefined;
+  /** Of the id's other forms, once its own has not fitted. */
+  #otherKeys: readonly number[] | undefined = undefined;
 
-  constructor(receipt: DeliveryReceipt, n: number, provider: string, source: ReceiptSource, sinceMs: number) {
-    const { messageId, msisdn, state, error, atMs } = receipt;
+  constructor(
+    source: ReceiptSource,
+    n: number,
+    provider: string,
+    sinceMs: number,
+    { hasNumber, hash, key, letter, error, atMs }: JoinFacts,
+  ) {
     this.source = source;
     this.n = n;
     this.provider = provider;
     this.sinceMs = sinceMs;
-    this.hasNumber = msisdn !== '';
-    this.letter = RECEIPT_LETTERS[state];
-    this.error = error === undefined || NO_ERROR.test(error) ? '' : interned(error);
+    this.hasNumber = hasNumber;
+    this.letter = letter;
+    this.error = error;
     this.atMs = atMs;
-    this.#hash = hashMsisdn(numberOf(msisdn)) | 0;
-    this.#key = idKey(messageId) | 0;
-    const { fromDecimal, fromHexadecimal } = shortNumberKeys(messageId);
-    this.#fromDecimal = fromDecimal | 0;
-    this.#fromHexadecimal = fromHexadecimal | 0;
-    this.#long = isLongNumber(messageId);
+    this.#hash = hash | 0;
+    this.#key = key | 0;
   }
 
   /** Of the number, unsigned; meaningless when it is missing. */
@@ -82,14 +86,10 @@ export class JoinItem {
 
   /** The part of the message at a position that this receipt is for; -1: it is for another message. */
   partOf(chunk: ReceiptChunk, position: number): number {
-    let part = chunk.partOf(position, this.#key >>> 0);
+    const part = chunk.partOf(position, this.#key >>> 0);
     if (part !== -1 || chunk.idCount(position) === 0) return part;
-    if (this.#fromDecimal !== 0) part = chunk.partOf(position, this.#fromDecimal >>> 0);
-    if (part === -1 && this.#fromHexadecimal !== 0)
-      part = chunk.partOf(position, this.#fromHexadecimal >>> 0);
-    if (part !== -1 || !this.#long) return part;
-    this.#longKeys ??= otherIdKeys(this.text.messageId);
-    for (const key of this.#longKeys) {
+    this.#otherKeys ??= otherIdKeys(this.text.messageId);
+    for (const key of this.#otherKeys) {
       const other = chunk.partOf(position, key);
       if (other !== -1) return other;
     }
@@ -103,10 +103,75 @@ export class JoinItem {
   }
 }
 
+/** What is compared of a receipt. */
+export interface JoinFacts {
+  hasNumber: boolean;
+  hash: number;
+  key: number;
+  letter: ReceiptLetter;
+  /** '' = none. */
+  error: string;
+  atMs: number;
+}
+
+const factsOf = ({ messageId, msisdn, state, error, atMs }: DeliveryReceipt): JoinFacts => ({
+  hasNumber: msisdn !== '',
+  hash: hashMsisdn(msisdn, startOfNumber(msisdn, 0)),
+  key: idKey(messageId),
+  letter: RECEIPT_LETTERS[state],
+  error: error === undefined || NO_ERROR.test(error) ? '' : interned(error),
+  atMs,
+});
+
+export const itemOf = (
+  receipt: DeliveryReceipt,
+  n: number,
+  provider: string,
+  source: ReceiptSource,
+  sinceMs: number,
+): JoinItem => new JoinItem(source, n, provider, sinceMs, factsOf(receipt));
+
+/** One item a line of the columns; undefined: they are not equally long. Texts are read where they stand. */
+export function itemsOfColumns(
+  { messageIds, msisdns, states, errors, atMs }: ReceiptColumns,
+  provider: string,
+  source: ReceiptSource,
+  sinceMs: number,
+): JoinItem[] | undefined {
+  const codes = errors?.split('\n');
+  if (codes && codes.length !== states.length) return undefined;
+  const items: JoinItem[] = [];
+  // One for all: it is only read from.
+  const facts: JoinFacts = { hasNumber: false, hash: 0, key: 0, letter: 'd', error: '', atMs };
+  let idAt = 0;
+  let numberAt = 0;
+  for (let n = 0; n < states.length; n++) {
+    if (idAt > messageIds.length || numberAt > msisdns.length) return undefined;
+    const idEnd = endOfLine(messageIds, idAt);
+    const numberEnd = endOfLine(msisdns, numberAt);
+    facts.hasNumber = numberEnd > numberAt;
+    facts.hash = hashMsisdn(msisdns, startOfNumber(msisdns, numberAt), numberEnd);
+    facts.key = idKey(messageIds, idAt, idEnd);
+    facts.letter = states[n] as ReceiptLetter;
+    const code = codes?.[n] ?? '';
+    facts.error = NO_ERROR.test(code) ? '' : interned(code);
+    items.push(new JoinItem(source, n, provider, sinceMs, facts));
+    idAt = idEnd + 1;
+    numberAt = numberEnd + 1;
+  }
+  const all = idAt === messageIds.length + 1 && numberAt === msisdns.length + 1;
+  return all ? items : undefined;
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end === -1 ? text.length : end;
+}
+
 /** Numbers are placed as digits; a carrier may add what stands before an international number. */
-export function numberOf(msisdn: string): string {
-  if (msisdn.startsWith('+')) return msisdn.slice(1);
-  return msisdn.startsWith('00') ? msisdn.slice(2) : msisdn;
+function startOfNumber(text: string, from: number): number {
+  if (text[from] === '+') return from + 1;
+  return text.startsWith('00', from) ? from + 2 : from;
 }
 
 /** An answer about chunk and position, from a sender that had lost its task. */

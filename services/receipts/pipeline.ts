@@ -1,5 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
+import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { turnstile } from '../../lib/lifecycle/turnstile.ts';
 import { isTransient } from '../../lib/mongo/errors.ts';
 import { type Outcome, settle } from '../../lib/nats/outcome.ts';
@@ -32,8 +33,15 @@ const DIRECTORY_MAX_AGE_MS = 1_000;
 const DIRECTORY_HURRY_MS = 150;
 const GIVE_BACK_MS = 1_000;
 const TRIES_OF_POISON = 3;
+/**
+ * From the beginning of a round to that of the next, so that chunks which are being sent are written once or twice and not
+ * with each group of receipts; a first receipt waits for nothing.
+ */
+const ROUND_EVERY_MS = 400;
+/** So many make a round at once. */
+const FULL_ROUND = 20_000;
 /** Receipts read ahead of the round that is being stored. */
-const MAX_QUEUED = 40_000;
+const MAX_QUEUED = 30_000;
 
 /** From messages of SMS_RECEIPTS to receipt documents, one round after the other. */
 export class Pipeline {
@@ -46,6 +54,9 @@ export class Pipeline {
   #queuedLate: LateItem[] = [];
   /** The round that will take what is queued. */
   #next: Promise<void> | undefined;
+  #roundAtMs = Number.NEGATIVE_INFINITY;
+  /** Ends the wait for the next round. */
+  #hurry = new AbortController();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -79,16 +90,18 @@ export class Pipeline {
     }
     this.#options.metrics.receipts.inc(receipts);
     const round = this.#work();
+    if (this.#queued.length >= FULL_ROUND) this.#hurry.abort();
     if (this.#queued.length > MAX_QUEUED) await round;
     return outcomes;
   }
 
   /** Runs a round over all that is queued, unless one that has not begun yet will. */
   #work(): Promise<void> {
-    // Begun in a later microtask: a round that began at once would clear `#next` before it is set, and no other came.
-    this.#next ??= Promise.resolve().then(() =>
+    this.#next ??= this.#due().then(() =>
       this.exclusively(() => {
         this.#next = undefined;
+        this.#roundAtMs = performance.now();
+        this.#hurry = new AbortController();
         const items = this.#queued;
         const late = this.#queuedLate;
         this.#queued = [];
@@ -97,6 +110,11 @@ export class Pipeline {
       }),
     );
     return this.#next;
+  }
+
+  async #due(): Promise<void> {
+    const waitMs = this.#roundAtMs + ROUND_EVERY_MS - performance.now();
+    if (waitMs > 0) await sleep(waitMs, this.#hurry.signal);
   }
 
   /** Another look at what waits in memory. */
@@ -111,6 +129,7 @@ export class Pipeline {
 
   /** Before the end of the process: what waits in memory goes to the store. */
   async flush(): Promise<void> {
+    this.#hurry.abort();
     await this.#work();
     await this.exclusively(async () => {
       const held = this.#held;

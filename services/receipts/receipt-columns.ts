@@ -1,9 +1,10 @@
 import { noReceipts, type OutcomeLetter, type ReceiptCounts } from '../../contracts/outcomes.ts';
+import { RECEIPT_LETTERS } from '../../contracts/receipts.ts';
 import type { ReceiptDocument } from '../../lib/store/chunk-documents.ts';
 import { joinColumn, splitColumn } from '../../lib/store/columns.ts';
 import { joinLateAnswers, type LateAnswerEntry } from '../../lib/store/merge-outcomes.ts';
 import { decodeTimes } from '../../lib/store/outcome-columns.ts';
-import { NO_RECEIPT, RECEIPT_LETTERS, receiptRank } from '../../lib/store/receipt-lattice.ts';
+import { NO_RECEIPT, receiptRank } from '../../lib/store/receipt-lattice.ts';
 import { interned } from './interned.ts';
 
 const NONE = NO_RECEIPT.charCodeAt(0);

@@ -1,7 +1,7 @@
 import type { DeliveryReceipt } from '../../contracts/receipts.ts';
 import { dueParked, type ParkedReceipt, parkedOf, postpone, unpark } from '../../lib/receipts/parked.ts';
 import type { Store } from '../../lib/store/collections.ts';
-import { JoinItem, type ReceiptSource } from './join-item.ts';
+import { itemOf, type JoinItem, type ReceiptSource } from './join-item.ts';
 import { type Joining, JoinRound } from './join-round.ts';
 import { matchByIdInStore } from './match-by-id.ts';
 import type { ReceiptMetrics } from './metrics.ts';
@@ -35,7 +35,7 @@ export async function sweepParked(options: SweepOptions): Promise<number> {
 }
 
 async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due: readonly ParkedReceipt[]) {
-  const items = due.map(itemOf);
+  const items = due.map(parkedItem);
   const round = new JoinRound(joining, { deep: true, maxBucketReads: Number.POSITIVE_INFINITY });
   try {
     await round.match(items.filter((item) => item.hasNumber));
@@ -79,8 +79,8 @@ class ParkedSource implements ReceiptSource {
   }
 }
 
-const itemOf = (parked: ParkedReceipt): JoinItem =>
-  new JoinItem(parked.receipt, 0, parked.provider, new ParkedSource(parked), performance.now());
+const parkedItem = (parked: ParkedReceipt): JoinItem =>
+  itemOf(parked.receipt, 0, parked.provider, new ParkedSource(parked), performance.now());
 
 const parkedBehind = (item: JoinItem): ParkedReceipt => (item.source as ParkedSource).parked;
 
@@ -97,7 +97,7 @@ async function matchSiblings(
     store.db,
     long.map((item) => item.text.msisdn),
   );
-  const siblings = parked.filter(({ _id }) => !known.has(_id)).map(itemOf);
+  const siblings = parked.filter(({ _id }) => !known.has(_id)).map(parkedItem);
   await round.match(siblings);
   return siblings;
 }

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { totalOf } from '../../../contracts/outcomes.ts';
-import { RECEIPT_STATES } from '../../../contracts/receipts.ts';
+import { RECEIPT_LETTERS, RECEIPT_STATES } from '../../../contracts/receipts.ts';
 import type { OutcomeDocument, ReceiptDocument } from '../../../lib/store/chunk-documents.ts';
 import { type LateAnswerEntry, mergeOutcomes } from '../../../lib/store/merge-outcomes.ts';
 import { countStatuses, initialColumns } from '../../../lib/store/outcome-columns.ts';
 import {
   joinReceipts,
   NO_RECEIPT,
-  RECEIPT_LETTERS,
   type ReceiptFact,
   receiptRank,
 } from '../../../lib/store/receipt-lattice.ts';

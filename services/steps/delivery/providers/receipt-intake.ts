@@ -1,5 +1,11 @@
 import type { Logger } from 'pino';
-import type { DeliveryReceipt, LateAnswer, ReceiptGroup } from '../../../../contracts/receipts.ts';
+import {
+  type LateAnswer,
+  RECEIPT_LETTERS,
+  type ReceiptColumns,
+  type ReceiptGroup,
+  type ReceiptState,
+} from '../../../../contracts/receipts.ts';
 import { receiptSubject, STREAMS } from '../../../../contracts/subjects.ts';
 import type { Publisher } from '../../../../lib/nats/publish.ts';
 
@@ -8,21 +14,87 @@ const LINGER_MS = 20;
 /** Groups on their way to the stream; beyond, receipts wait, and with them the carrier. */
 const MAX_PUBLISHING = 4;
 
+export interface ReceivedReceipt {
+  messageId: string;
+  msisdn: string;
+  state: ReceiptState;
+  /** The network's code; '' = none. */
+  error: string;
+}
+
+/** Who gave a receipt, and answers the carrier. */
+export interface ReceiptGiver {
+  /** Called once a receipt: true when the stream has it, false when it could not be stored: the carrier sends it again. */
+  stored(ticket: number, ok: boolean): void;
+}
+
 export interface ReceiptIntake {
-  /** `stored` is called once: true when the stream has it, false when it could not be stored: the carrier sends it again. */
-  receipt(receipt: DeliveryReceipt, stored: (ok: boolean) => void): void;
+  /** @param ticket whatever the giver knows the receipt by */
+  receipt(receipt: ReceivedReceipt, giver: ReceiptGiver, ticket: number): void;
   lateAnswer(answer: LateAnswer): void;
   /** Publishes what is there; resolves when nothing is on its way any more. */
   flush(): Promise<void>;
 }
 
+/** Receipts as columns from the start: an object each would cost more than all the rest. */
 interface Group {
-  receipts: DeliveryReceipt[];
-  stored: ((ok: boolean) => void)[];
+  messageIds: string[];
+  msisdns: string[];
+  states: string[];
+  errors: string[];
+  hasErrors: boolean;
+  atMs: number;
+  givers: ReceiptGiver[];
+  tickets: number[];
   lateAnswers: LateAnswer[];
 }
 
-const emptyGroup = (): Group => ({ receipts: [], stored: [], lateAnswers: [] });
+const emptyGroup = (): Group => ({
+  messageIds: [],
+  msisdns: [],
+  states: [],
+  errors: [],
+  hasErrors: false,
+  atMs: 0,
+  givers: [],
+  tickets: [],
+  lateAnswers: [],
+});
+
+/** A stall may have left more than one message's worth. */
+function* parts(group: Group): Generator<Group> {
+  const size = Math.max(group.states.length, group.lateAnswers.length);
+  if (size <= MAX_GROUP) {
+    yield group;
+    return;
+  }
+  for (let from = 0; from < size; from += MAX_GROUP) {
+    const cut = <T>(list: readonly T[]): T[] => list.slice(from, from + MAX_GROUP);
+    yield {
+      messageIds: cut(group.messageIds),
+      msisdns: cut(group.msisdns),
+      states: cut(group.states),
+      errors: cut(group.errors),
+      hasErrors: group.hasErrors,
+      atMs: group.atMs,
+      givers: cut(group.givers),
+      tickets: cut(group.tickets),
+      lateAnswers: cut(group.lateAnswers),
+    };
+  }
+}
+
+const columnsOf = (group: Group): ReceiptColumns => ({
+  messageIds: group.messageIds.join('\n'),
+  msisdns: group.msisdns.join('\n'),
+  states: group.states.join(''),
+  ...(group.hasErrors && { errors: group.errors.join('\n') }),
+  atMs: group.atMs,
+});
+
+const LINE_BREAK = /\n/g;
+/** A line break would be a column's; no id or number of ours has one. */
+const oneLine = (text: string): string => (text.includes('\n') ? text.replace(LINE_BREAK, ' ') : text);
 
 /**
  * Receipts and late answers of one provider, in groups to `sms.receipt.<provider>`: at most 500, or what came in 20 ms.
@@ -41,7 +113,7 @@ export function receiptIntake(options: {
   let count = 0;
   const publishing = new Set<Promise<void>>();
 
-  const size = () => group.receipts.length + group.lateAnswers.length;
+  const size = () => group.states.length + group.lateAnswers.length;
 
   function added(): void {
     if (size() >= MAX_GROUP && publishing.size < MAX_PUBLISHING) send();
@@ -58,13 +130,7 @@ export function receiptIntake(options: {
     timer = undefined;
     const whole = group;
     group = emptyGroup();
-    // A stall may have left more than one message's worth.
-    for (let at = 0; at < Math.max(whole.receipts.length, whole.lateAnswers.length, 1); at += MAX_GROUP) {
-      const part: Group = {
-        receipts: whole.receipts.slice(at, at + MAX_GROUP),
-        stored: whole.stored.slice(at, at + MAX_GROUP),
-        lateAnswers: whole.lateAnswers.slice(at, at + MAX_GROUP),
-      };
+    for (const part of parts(whole)) {
       const done: Promise<void> = publish(part).finally(() => {
         publishing.delete(done);
         if (size() > 0) added();
@@ -73,11 +139,16 @@ export function receiptIntake(options: {
     }
   }
 
+  function answer({ givers, tickets }: Group, ok: boolean): void {
+    for (let i = 0; i < givers.length; i++) givers[i]!.stored(tickets[i]!, ok);
+  }
+
   async function publish(part: Group): Promise<void> {
     count += 1;
+    const receipts = part.states.length;
     const body: ReceiptGroup = {
       provider,
-      ...(part.receipts.length > 0 && { receipts: part.receipts }),
+      ...(receipts > 0 && { columns: columnsOf(part) }),
       ...(part.lateAnswers.length > 0 && { lateAnswers: part.lateAnswers }),
     };
     try {
@@ -89,20 +160,26 @@ export function receiptIntake(options: {
         deadlineMs: 20_000,
       });
       const ok = result.kind === 'stored' || result.kind === 'duplicate';
-      if (!ok) log.error({ provider, result, receipts: part.receipts.length }, 'receipts were not stored');
-      for (const stored of part.stored) stored(ok);
+      if (!ok) log.error({ provider, result, receipts }, 'receipts were not stored');
+      answer(part, ok);
     } catch (err) {
-      log.error({ err, provider, receipts: part.receipts.length }, 'receipts were not stored');
+      log.error({ err, provider, receipts }, 'receipts were not stored');
       // Late answers have nobody who would send them again.
       group.lateAnswers.push(...part.lateAnswers);
-      for (const stored of part.stored) stored(false);
+      answer(part, false);
     }
   }
 
   return {
-    receipt(receipt, stored) {
-      group.receipts.push(receipt);
-      group.stored.push(stored);
+    receipt({ messageId, msisdn, state, error }, giver, ticket) {
+      if (group.states.length === 0) group.atMs = Date.now();
+      group.messageIds.push(oneLine(messageId));
+      group.msisdns.push(oneLine(msisdn));
+      group.states.push(RECEIPT_LETTERS[state]);
+      group.errors.push(oneLine(error));
+      if (error !== '') group.hasErrors = true;
+      group.givers.push(giver);
+      group.tickets.push(ticket);
       added();
     },
     lateAnswer(answer) {

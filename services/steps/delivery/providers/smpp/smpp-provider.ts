@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import { type Part, part } from '../../../../../lib/lifecycle/part.ts';
 import { SmppSession } from '../../../../../lib/smpp/session.ts';
-import type { Answer, SessionState } from '../../../../../lib/smpp/session-options.ts';
+import type { Answer, DeliverAnswers, SessionState } from '../../../../../lib/smpp/session-options.ts';
 import { lineTurns } from '../line-turns.ts';
 import type { Provider, ProviderAccount, Tag } from '../provider.ts';
-import type { ReceiptIntake } from '../receipt-intake.ts';
+import type { ReceiptGiver, ReceiptIntake } from '../receipt-intake.ts';
 import { senderAddress } from '../sender-address.ts';
 import { throttleControl } from '../throttle-control.ts';
-import { receiptOfDeliver } from './receipt-of-deliver.ts';
+import { receiptOfDeliver, receiptOfView } from './receipt-of-deliver.ts';
 import type { SmppAccount } from './smpp-config.ts';
 import { SmppLine } from './smpp-line.ts';
 import { refusals } from './status-table.ts';
@@ -98,6 +98,7 @@ export function smppProvider(options: SmppProviderOptions): Provider & Part {
 
   function sessionOf(bindType: 'transceiver' | 'transmitter' | 'receiver'): SmppSession<Tag> {
     let line: SmppLine | undefined;
+    let giver: LinkGiver | undefined;
     const session: SmppSession<Tag> = new SmppSession<Tag>(
       {
         host: account.host,
@@ -125,11 +126,18 @@ export function smppProvider(options: SmppProviderOptions): Provider & Part {
         onRoom: () => {
           if (line) turns.offer(line);
         },
+        onDeliverView: (view, answers) => {
+          const receipt = receiptOfView(view);
+          if (!receipt) return false;
+          if (giver?.answers !== answers) giver = new LinkGiver(answers);
+          intake.receipt(receipt, giver, view.sequenceNumber);
+          return true;
+        },
         onDeliver: (deliver, respond) => {
-          const receipt = receiptOfDeliver(deliver, Date.now());
-          // What people write back has no home yet (a later issue); taken, so that it does not come again for ever.
+          const receipt = receiptOfDeliver(deliver);
+          // What people write back has no home yet; taken, so that it does not come again for ever.
           if (!receipt) respond(0);
-          else intake.receipt(receipt, (ok) => respond(ok ? 0 : TEMPORARY_ERROR));
+          else intake.receipt(receipt, { stored: (_, ok) => respond(ok ? 0 : TEMPORARY_ERROR) }, 0);
         },
         onState: (state) => onState(session, state),
       },
@@ -171,3 +179,16 @@ export function smppProvider(options: SmppProviderOptions): Provider & Part {
 
 /** ESME_RX_T_APPN: the carrier keeps the receipt and sends it again. */
 const TEMPORARY_ERROR = 0x64;
+
+/** One connection, whose receipts are known by their sequence numbers. */
+class LinkGiver implements ReceiptGiver {
+  readonly answers: DeliverAnswers;
+
+  constructor(answers: DeliverAnswers) {
+    this.answers = answers;
+  }
+
+  stored(sequenceNumber: number, ok: boolean): void {
+    this.answers.answer(sequenceNumber, ok ? 0 : TEMPORARY_ERROR);
+  }
+}

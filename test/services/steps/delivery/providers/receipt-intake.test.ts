@@ -2,15 +2,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { check } from '../../../../../contracts/check.ts';
-import { type DeliveryReceipt, ReceiptGroup } from '../../../../../contracts/receipts.ts';
+import { ReceiptGroup } from '../../../../../contracts/receipts.ts';
 import type { Publication, PublishResult } from '../../../../../lib/nats/publish.ts';
-import { receiptIntake } from '../../../../../services/steps/delivery/providers/receipt-intake.ts';
+import {
+  type ReceivedReceipt,
+  receiptIntake,
+} from '../../../../../services/steps/delivery/providers/receipt-intake.ts';
 
-const receiptOf = (n: number): DeliveryReceipt => ({
+const receiptOf = (n: number, more: Partial<ReceivedReceipt> = {}): ReceivedReceipt => ({
   messageId: String(n),
   msisdn: '447700900123',
   state: 'delivered',
-  atMs: n,
+  error: '',
+  ...more,
+});
+
+const giver = (stored: (ok: boolean, ticket: number) => void) => ({
+  stored: (ticket: number, ok: boolean) => stored(ok, ticket),
 });
 
 /** The stream, as slow or as broken as a test wants it. */
@@ -45,26 +53,33 @@ test('a full group leaves at once, the rest soon; each receipt is answered after
     await stored;
     return { kind: 'stored', seq: 1 };
   });
-  const answered: boolean[] = [];
-  for (let n = 0; n < 700; n++) intake.receipt(receiptOf(n), (ok) => answered.push(ok));
+  const answered: [boolean, number][] = [];
+  const carrier = giver((...answer) => answered.push(answer));
+  for (let n = 0; n < 700; n++) intake.receipt(receiptOf(n), carrier, n);
   assert.equal(published.length, 1);
   const flushed = intake.flush();
   assert.deepEqual(answered, []);
   store();
   await flushed;
   assert.deepEqual(
-    groups().map(({ receipts }) => receipts?.length),
-    [500, 200],
+    groups().map(({ columns }) => columns?.states),
+    ['d'.repeat(500), 'd'.repeat(200)],
   );
-  assert.deepEqual(new Set(answered), new Set([true]));
-  assert.equal(answered.length, 700);
+  assert.deepEqual(
+    groups().flatMap(({ columns }) => columns!.messageIds.split('\n')),
+    Array.from({ length: 700 }, (_, n) => String(n)),
+  );
+  assert.deepEqual(
+    answered,
+    Array.from({ length: 700 }, (_, n) => [true, n]),
+  );
   assert.equal(new Set(published.map(({ msgId }) => msgId)).size, 2);
   assert.ok(published.every(({ subject }) => subject === 'sms.receipt.sim'));
 });
 
 test('a small group leaves after a moment by itself', async () => {
   const { intake, groups } = stream(async () => ({ kind: 'stored', seq: 1 }));
-  await new Promise<void>((resolve) => intake.receipt(receiptOf(1), () => resolve()));
+  await new Promise<void>((resolve) => intake.receipt(receiptOf(1), giver(resolve as never), 0));
   assert.equal(groups().length, 1);
 });
 
@@ -77,12 +92,17 @@ test('while the stream does not answer, a bounded number of groups is on its way
     await stored;
     return { kind: 'stored', seq: 1 };
   });
-  for (let n = 0; n < 5_000; n++) intake.receipt(receiptOf(n), () => {});
+  for (let n = 0; n < 5_000; n++)
+    intake.receipt(
+      receiptOf(n),
+      giver(() => {}),
+      n,
+    );
   assert.equal(published.length, 4);
   store();
   await intake.flush();
   assert.equal(
-    published.reduce((sum, { body }) => sum + (body as ReceiptGroup).receipts!.length, 0),
+    published.reduce((sum, { body }) => sum + (body as ReceiptGroup).columns!.states.length, 0),
     5_000,
   );
 });
@@ -94,10 +114,23 @@ test('what cannot be stored is answered so that the carrier sends it again; late
     return { kind: 'stored', seq: 1 };
   });
   intake.lateAnswer({ chunk: 'b.i.0', position: 1, outcome: 'accepted', messageId: 'm', atMs: 1 });
-  const answer = new Promise<boolean>((resolve) => intake.receipt(receiptOf(1), resolve));
+  const answer = new Promise<boolean>((resolve) => intake.receipt(receiptOf(1), giver(resolve), 0));
   assert.equal(await answer, false);
   broken = false;
   await intake.flush();
   assert.equal(groups().at(-1)?.lateAnswers?.length, 1);
-  assert.equal(groups().at(-1)?.receipts, undefined);
+  assert.equal(groups().at(-1)?.columns, undefined);
+});
+
+test('each state has its letter, errors their column, and a line break no column of its own', async () => {
+  const { intake, groups } = stream(async () => ({ kind: 'stored', seq: 1 }));
+  const carrier = giver(() => {});
+  intake.receipt(receiptOf(1), carrier, 1);
+  intake.receipt(receiptOf(2, { state: 'undelivered', error: '034', messageId: 'a\nb' }), carrier, 2);
+  await intake.flush();
+  const { columns } = groups()[0]!;
+  assert.deepEqual(
+    { ...columns, atMs: 0 },
+    { messageIds: '1\na b', msisdns: '447700900123\n447700900123', states: 'du', errors: '\n034', atMs: 0 },
+  );
 });

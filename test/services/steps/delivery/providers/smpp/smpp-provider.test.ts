@@ -11,7 +11,11 @@ providerConformance('smpp', async () => {
   const simulator = await startSimulator({ httpPort: null });
   const provider = smppProvider({
     account: simulatedAccount(simulator.smppPort, { window: 50 }),
-    intake: { receipt: (_receipt, stored) => stored(true), lateAnswer: () => {}, flush: async () => {} },
+    intake: {
+      receipt: (_receipt, giver, ticket) => giver.stored(ticket, true),
+      lateAnswer: () => {},
+      flush: async () => {},
+    },
     log: pino({ level: 'silent' }),
   });
   await provider.start();
