@@ -30,6 +30,18 @@ const taskProgress = {
   ),
 };
 
+/** What a sweep can find in a batch, and what that means. */
+export const SWEPT = {
+  due: 'Its scheduleTime has come.',
+  deadline: 'A deadline has passed: notAfter, or that of a phase without progress.',
+  unpublished: 'A turn was stored, and nobody has seen its messages published.',
+  'no-message': 'A task is out, but its message is not in the stream.',
+  'no-document': 'A task is out, but its document is gone.',
+  'no-answer': 'A task has ended, but its answer has not come.',
+  'no-holder': 'A task waits for long and nobody has taken it: does its step run anywhere?',
+} as const;
+export type Swept = keyof typeof SWEPT;
+
 /** Bodies of `sms.evt.<batchId>.<event>`. Values are absolute and versioned: any may be lost, doubled or late. */
 export const EVENTS = {
   'state-changed': event(
@@ -89,6 +101,27 @@ export const EVENTS = {
       receipts: Type.Optional(ReceiptCounts),
     },
     'The end of the batch; published once a life.',
+  ),
+  swept: event(
+    {
+      found: Type.Array(
+        Type.Object(
+          {
+            what: Type.Enum(Object.keys(SWEPT) as Swept[], {
+              description: Object.entries(SWEPT)
+                .map(([what, meaning]) => `${what}: ${meaning}`)
+                .join(' '),
+            }),
+            task: Type.Optional(Type.Integer({ minimum: 0 })),
+          },
+          { additionalProperties: false },
+        ),
+        { minItems: 1 },
+      ),
+      version: Type.Integer({ minimum: 1 }),
+      step: Type.Optional(Type.String()),
+    },
+    'What a sweep has found; the batch was asked to look again (`reconcile`).',
   ),
   recounted: event(
     {

@@ -75,7 +75,9 @@ async function main(): Promise<Results> {
     ],
     env: { TABLE_IMPORT_DIRS: work, LOG_LEVEL: 'info' },
   };
-  const host = clean.use(await startEngine('host', ['batch', 'tables', 'receipts', 'stats'], engine));
+  const host = clean.use(
+    await startEngine('host', ['batch', 'tables', 'receipts', 'stats', 'watcher'], engine),
+  );
   const worker = clean.use(await startEngine('worker', ['steps'], engine));
   const nc = await connect({ servers: servers.natsUrl });
   clean.defer(() => nc.close());

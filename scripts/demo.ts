@@ -159,7 +159,9 @@ async function startAll() {
   const start = async (name: string, components: readonly string[]): Promise<Child> =>
     stack.use(await startEngine(name, components, engine));
   const [hosts, workers] = await Promise.all([
-    Promise.all(names.map((name) => start(`host-${name}`, ['batch', 'tables', 'receipts', 'stats']))),
+    Promise.all(
+      names.map((name) => start(`host-${name}`, ['batch', 'tables', 'receipts', 'stats', 'watcher'])),
+    ),
     Promise.all(names.map((name) => start(`worker-${name}`, ['steps']))),
   ]);
   return { servers, simulator, hosts, workers };

@@ -6,8 +6,11 @@ import type { StepTask } from '../../contracts/steps.ts';
  * (design: "The actor's turn"), so that a crash after the write is repaired by whoever reads it next.
  */
 export type Effect =
-  /** Makes or renews a task document (guarded by epoch) and publishes its message. */
-  | { kind: 'task'; task: StepTask }
+  /**
+   * Makes or renews a task document (guarded by epoch) and publishes its message. `again`: it was handed out before, so
+   * its document should be there, and says how far it came.
+   */
+  | { kind: 'task'; task: StepTask; again?: true }
   /** Changes the rate of tasks that are out. */
   | { kind: 'rate'; ratePerSecond: number | null }
   | EventEffect

@@ -16,35 +16,15 @@ export async function issueTasks(
   atMs: number,
 ): Promise<void> {
   if (messages.length === 0) return;
-  const operations = messages.map((message): AnyBulkWriteOperation<TaskDocument> => {
-    const { batchId, incarnation, step, task: n, epoch, config } = message;
-    return {
+  const operations = messages.map(
+    (message): AnyBulkWriteOperation<TaskDocument> => ({
       updateOne: {
-        filter: { _id: taskId(batchId, incarnation, step, n), epoch: { $lt: epoch } },
-        update: {
-          $set: { epoch, run: 'go', out: true, done: false, config, ratePerSecond, progressAt: atMs },
-          $unset: { result: '' },
-          $setOnInsert: {
-            batchId,
-            incarnation,
-            step,
-            n,
-            ownerSeq: 0,
-            cursor: 0,
-            authorisedTo: 0,
-            again: [],
-            facts: [],
-            counts: noOutcomes(),
-            segments: 0,
-            resent: 0,
-            progressVersion: 0,
-            createdAt: atMs,
-          },
-        },
+        filter: earlierEpoch(message),
+        update: { ...renewal(message, ratePerSecond, atMs), $setOnInsert: neverHeld(message, atMs) },
         upsert: true,
       },
-    };
-  });
+    }),
+  );
   try {
     await tasks.bulkWrite(operations, { ordered: false });
   } catch (error) {
@@ -52,6 +32,35 @@ export async function issueTasks(
     if (!isDuplicateKey(error)) throw error;
   }
 }
+
+export const idOf = ({ batchId, incarnation, step, task }: StepTask): string =>
+  taskId(batchId, incarnation, step, task);
+
+export const earlierEpoch = (message: StepTask) => ({ _id: idOf(message), epoch: { $lt: message.epoch } });
+
+/** What a new epoch changes. */
+export const renewal = ({ epoch, config }: StepTask, ratePerSecond: number | null, atMs: number) => ({
+  $set: { epoch, run: 'go' as const, out: true, done: false, config, ratePerSecond, progressAt: atMs },
+  $unset: { result: '' as const },
+});
+
+/** The rest of a task document, as it is before anybody has held it. */
+export const neverHeld = ({ batchId, incarnation, step, task: n }: StepTask, atMs: number) => ({
+  batchId,
+  incarnation,
+  step,
+  n,
+  ownerSeq: 0,
+  cursor: 0,
+  authorisedTo: 0,
+  again: [],
+  facts: [],
+  counts: noOutcomes(),
+  segments: 0,
+  resent: 0,
+  progressVersion: 0,
+  createdAt: atMs,
+});
 
 /**
  * Forbids further sending to the tasks of a batch that are out. Harmless when the actor's own write is lost: the next

@@ -24,7 +24,6 @@ import { batchEndpoints } from './api/endpoints.ts';
 import { loadShedding } from './api/load-shedding.ts';
 import { batchActor } from './behaviour.ts';
 import { batchMetrics } from './metrics.ts';
-import { sweep } from './sweep.ts';
 
 export interface BatchDeps {
   nats: Nats;
@@ -35,7 +34,7 @@ export interface BatchDeps {
   version: string;
 }
 
-/** Consumes the partitions of SMS_COMMANDS, one actor's turn a command; serves `sms.api.batch.*`; sweeps. */
+/** Consumes the partitions of SMS_COMMANDS, one actor's turn a command; serves `sms.api.batch.*`. The watcher sweeps. */
 export function startBatch(deps: BatchDeps): Part {
   const { nats, store, registry, log, version } = deps;
   const { nc, jsm } = nats;
@@ -79,7 +78,6 @@ export function startBatch(deps: BatchDeps): Part {
     );
     // All 32 stop at the same time: each waits for its own open pull.
     await run(together('partitions', loops));
-    await run(sweep({ store, jsm, publisher, log }));
 
     const commands = await run(commandClient(nc, publisher));
     const shedding = await run(loadShedding(jsm, log));

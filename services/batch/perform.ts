@@ -7,6 +7,7 @@ import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import type { Effect } from '../../lib/store/effects.ts';
 import { changeRate, issueTasks } from '../../lib/tasks/issue.ts';
+import { reissueTasks } from '../../lib/tasks/reissue.ts';
 import { tasksOutOf } from '../../lib/tasks/tasks-out.ts';
 
 export interface PerformDeps {
@@ -25,8 +26,11 @@ export async function perform(
   key: string,
   cause?: JsMsg,
 ): Promise<void> {
-  const tasks = effects.filter((effect) => effect.kind === 'task').map(({ task }) => task);
-  await issueTasks(store.tasks, tasks, doc?.definition.ratePerSecond ?? null, doc?.updatedAt ?? 0);
+  const tasks = effects.filter((effect) => effect.kind === 'task');
+  const tasksThat = (were: boolean) =>
+    tasks.filter(({ again = false }) => again === were).map(({ task }) => task);
+  await issueTasks(store.tasks, tasksThat(false), doc?.definition.ratePerSecond ?? null, doc?.updatedAt ?? 0);
+  if (doc) await reissueTasks(store, tasksThat(true), doc);
   for (const effect of effects) {
     if (effect.kind === 'rate' && doc) {
       await changeRate(store.tasks, tasksOutOf(doc), effect.ratePerSecond);

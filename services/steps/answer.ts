@@ -1,3 +1,4 @@
+import type { MsgHdrs } from '@nats-io/transport-node';
 import { check } from '../../contracts/check.ts';
 import type { Finding } from '../../contracts/errors.ts';
 import { taskId } from '../../contracts/ids.ts';
@@ -9,7 +10,7 @@ import {
   type StepYielded,
 } from '../../contracts/steps.ts';
 import { commandSubject, STREAMS } from '../../contracts/subjects.ts';
-import type { HeaderValues } from '../../lib/nats/carried-headers.ts';
+import { carriedFrom } from '../../lib/nats/carried-headers.ts';
 import type { Publisher } from '../../lib/nats/publish.ts';
 
 export type Answer =
@@ -29,23 +30,30 @@ export const failed = (code: string, message: string, findings: readonly Finding
   },
 });
 
+/** The message that a task came by. */
+export interface Carrier {
+  seq: number;
+  headers?: MsgHdrs | undefined;
+}
+
 /**
  * Tells the batch what became of a task. Told again after a crash, it has the same message id within the stream's window
- * and is dropped by the actor after it: the task is not out any more.
+ * and is dropped by the actor after it: the task is not out any more. A task that was handed out anew, since its answer was
+ * lost, is answered anew: under the old id the stream would still take it for a repetition.
  * @throws when the stream does not take it: the task has to come back
  */
 export async function publishAnswer(
   publisher: Publisher,
   task: StepTask,
   answer: Answer,
-  headers: HeaderValues,
+  carrier: Carrier,
 ): Promise<void> {
   const { batchId, step, task: n, epoch, incarnation, requestId } = task;
   const { verb, body } = checkedAnswer(answer);
   const result = await publisher.publish({
     stream: STREAMS.commands,
     subject: commandSubject(batchId, verb),
-    msgId: `${taskId(batchId, incarnation, step, n)}.${epoch}.${verb.slice('step-'.length)}`,
+    msgId: `${taskId(batchId, incarnation, step, n)}.${epoch}.${verb.slice('step-'.length)}.${carrier.seq}`,
     body: {
       step,
       task: n,
@@ -54,7 +62,7 @@ export async function publishAnswer(
       ...(requestId !== undefined && { requestId: requestId.slice(0, 128) }),
       ...body,
     },
-    headers,
+    headers: carriedFrom(carrier.headers),
   });
   if (result.kind !== 'stored' && result.kind !== 'duplicate') {
     throw new Error(`${verb} of ${batchId} was not stored: ${result.kind}`);

@@ -1,15 +1,13 @@
-import type { JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { taskId } from '../../contracts/ids.ts';
 import type { StepResult, StepTask } from '../../contracts/steps.ts';
-import { carriedFrom } from '../../lib/nats/carried-headers.ts';
 import type { Outcome } from '../../lib/nats/outcome.ts';
 import type { Publisher } from '../../lib/nats/publish.ts';
 import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import type { TaskDocument } from '../../lib/store/task-document.ts';
 import { completeTask, takeTask, yieldTask } from '../../lib/tasks/take.ts';
-import { type Answer, failed, publishAnswer } from './answer.ts';
+import { type Answer, type Carrier, failed, publishAnswer } from './answer.ts';
 import { stepContext } from './context.ts';
 import { type Step, StepFailure, type StepOutcome } from './step.ts';
 
@@ -31,7 +29,7 @@ export async function workOnTask(
   workshop: Workshop,
   step: Step,
   message: StepTask,
-  carrier: Pick<JsMsg, 'headers'>,
+  carrier: Carrier,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { store, publisher, holder } = workshop;
@@ -39,7 +37,7 @@ export async function workOnTask(
   const id = taskId(batchId, incarnation, step.type, n);
   const log = workshop.log.child({ batchId, step: step.type, task: n, epoch });
   const answer = async (told: Answer): Promise<Outcome> => {
-    await publishAnswer(publisher, message, told, carriedFrom(carrier.headers));
+    await publishAnswer(publisher, message, told, carrier);
     return 'ack';
   };
 

@@ -19,7 +19,7 @@ import type { Servers } from '../../scripts/servers/start-servers.ts';
 import { testServers } from '../support/servers.ts';
 import { type EventLog, eventLog } from './event-log.ts';
 
-export const HOST = ['batch', 'tables', 'receipts', 'stats'];
+export const HOST = ['batch', 'tables', 'receipts', 'stats', 'watcher'];
 export const WORKER = ['steps'];
 
 export interface RigOptions {

@@ -80,17 +80,22 @@ export function dispatch(turn: Turn): void {
   const work = doc.work!;
   const limit = doc.definition.maxConcurrency ?? DEFAULT_TASKS_OUT;
   while (work.out.length < limit) {
-    const n = work.yielded.shift() ?? (work.next < work.count ? work.next++ : undefined);
+    const yielded = work.yielded.shift();
+    const n = yielded ?? (work.next < work.count ? work.next++ : undefined);
     if (n === undefined) return;
     work.out.push(n);
-    turn.effects.push({ kind: 'task', task: taskMessage(doc, n, turn.meta.requestId) });
+    turn.effects.push({
+      kind: 'task',
+      task: taskMessage(doc, n, turn.meta.requestId),
+      ...(yielded !== undefined && { again: true }),
+    });
   }
 }
 
 /** Hands the tasks that are out once more to the broker: harmless where their message still exists. */
 export function republish(turn: Turn): void {
   for (const n of turn.doc.work?.out ?? []) {
-    turn.effects.push({ kind: 'task', task: taskMessage(turn.doc, n, turn.meta.requestId) });
+    turn.effects.push({ kind: 'task', task: taskMessage(turn.doc, n, turn.meta.requestId), again: true });
   }
 }
 
