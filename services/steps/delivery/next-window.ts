@@ -40,18 +40,19 @@ export async function nextWindow(
   }
   const atMost = Math.min(size, share.fresh);
   if (messages.length >= atMost || retry.length > 0) return messages;
-  const chunk = chunks.current();
-  if (!chunk) return messages;
   // Rates are counted in parts: a window of long texts must not take longer than its intent lives.
   const maxParts = perSecond === null ? Number.POSITIVE_INFINITY : (perSecond * WINDOW_MS) / 1_000;
   let parts = messages.reduce((sum, message) => sum + message.parts, 0);
-  for (let position = chunk.fresh(); position >= 0 && messages.length < atMost; position = chunk.fresh()) {
-    const segments = chunk.segmentsAt(position);
-    if (messages.length > 0 && parts + segments > maxParts) break;
-    messages.push(new Message(user, chunk, position, segments));
-    parts += segments;
-    chunk.nextFresh = position + 1;
-    chunk.out += 1;
+  // Over the end of a chunk into the next one: a window costs an intent, however small it is.
+  for (let chunk = chunks.current(); chunk && messages.length < atMost; chunk = chunks.current()) {
+    for (let position = chunk.fresh(); position >= 0 && messages.length < atMost; position = chunk.fresh()) {
+      const segments = chunk.segmentsAt(position);
+      if (messages.length > 0 && parts + segments > maxParts) return messages;
+      messages.push(new Message(user, chunk, position, segments));
+      parts += segments;
+      chunk.nextFresh = position + 1;
+      chunk.out += 1;
+    }
   }
   return messages;
 }
