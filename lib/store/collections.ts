@@ -2,6 +2,7 @@ import type { Collection, Db } from 'mongodb';
 import type { BatchDocument } from './batch-document.ts';
 import type { MessageChunk, OutcomeDocument, ReceiptDocument } from './chunk-documents.ts';
 import type { ImportDocument, OrphanedChunksDocument } from './import-document.ts';
+import type { NumberPlaces } from './number-places.ts';
 import type { InlineRecipientsDocument, PartitionDocument } from './partition-document.ts';
 import type { ReportDocument } from './report-document.ts';
 import type { SourceChunk, TableDocument } from './table-documents.ts';
@@ -15,6 +16,7 @@ export interface Store {
   partitions: Collection<PartitionDocument>;
   inlineRecipients: Collection<InlineRecipientsDocument>;
   messageChunks: Collection<MessageChunk>;
+  numberPlaces: Collection<NumberPlaces>;
   outcomes: Collection<OutcomeDocument>;
   receipts: Collection<ReceiptDocument>;
   tables: Collection<TableDocument>;
@@ -31,6 +33,7 @@ export const storeOf = (db: Db): Store => ({
   partitions: db.collection('partitions'),
   inlineRecipients: db.collection('inline_recipients'),
   messageChunks: db.collection('message_chunks'),
+  numberPlaces: db.collection('number_places'),
   outcomes: db.collection('outcomes'),
   receipts: db.collection('receipts'),
   tables: db.collection('tables'),

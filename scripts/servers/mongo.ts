@@ -93,6 +93,8 @@ function secantus(title: string, python: string, modules: string): ServerRecipe 
         args: [
           ...['-m', 'secantus', '--config', configuration, '--host', host, '--port', `${port}`],
           ...['--storage-path', join(dir, 'wiredtiger')],
+          // Without an oplog, which only change streams would read, and which doubles the work of an update.
+          '--standalone',
         ],
         env: { PYTHONPATH: modules, PYTHONUNBUFFERED: '1' },
         ports: [port],

@@ -9,6 +9,7 @@ import { OUTCOME_PROJECTION, ReceiptChunk, type SentChunk } from './receipt-chun
 const CHUNKS_A_READ = 100;
 const CHUNKS_A_WRITE = 50;
 const PAGES_AT_ONCE = 3;
+const BEING_SENT_MS = 30_000;
 
 /** Chunks that receipts came for lately, with their receipt documents as this process last read or wrote them. */
 export class Chunks {
@@ -43,7 +44,9 @@ export class Chunks {
   async load(ids: readonly string[]): Promise<void> {
     const missing = ids.filter((id) => !this.#known.has(id));
     await inPages(missing, CHUNKS_A_READ, async (page) => {
-      const [sent, receipts] = await Promise.all([this.#readSent(page), this.#readReceipts(page)]);
+      const sent = await this.#readSent(page);
+      const mayHaveSome = sent.filter((each) => !isBeingSent(each));
+      const receipts = await this.#readReceipts(mayHaveSome.map(({ _id }) => _id));
       for (const each of sent) {
         this.#known.set(each._id, new ReceiptChunk(each, receipts.get(each._id), this.#now()));
       }
@@ -150,12 +153,20 @@ export class Chunks {
   }
 
   async #readReceipts(ids: readonly string[]): Promise<Map<string, ReceiptDocument>> {
+    if (ids.length === 0) return new Map();
     const found = await this.#store.receipts
       .find({ _id: { $in: [...ids] } }, { batchSize: CHUNKS_A_READ })
       .toArray();
     return new Map(found.map((each) => [each._id, each]));
   }
 }
+
+/**
+ * By its first owner, just now: mostly nobody has written receipts of it. One who has makes our first write a lost race, after
+ * which the document is read. (Late answers, which tell ids, are of chunks that changed their owner.)
+ */
+const isBeingSent = ({ ownerSeq, sentFromMs }: SentChunk): boolean =>
+  ownerSeq === 1 && sentFromMs !== undefined && Date.now() - sentFromMs < BEING_SENT_MS;
 
 /** A few pages at a time, so that one is encoded while the server works on another. All are waited for, also after an error. */
 async function inPages<T>(

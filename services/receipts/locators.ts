@@ -1,10 +1,13 @@
 import { chunkId } from '../../contracts/ids.ts';
 import type { Store } from '../../lib/store/collections.ts';
+import { placesOf } from '../../lib/store/number-places.ts';
 import { chunksOfBucket } from '../../lib/tables/partition-layout.ts';
-import { BucketLocator, type LocatedChunk } from './bucket-locator.ts';
+import { BucketLocator } from './bucket-locator.ts';
 import type { Life } from './directory.ts';
 
-const CHUNKS_A_READ = 100;
+const BUCKETS_A_READ = 50;
+
+const NOBODY = placesOf('', '', []);
 
 export interface Bucket {
   life: Life;
@@ -15,13 +18,13 @@ export const bucketKey = ({ life, bucket }: Bucket): string => `${life.id}/${buc
 
 /** Locators of the buckets that receipts came for lately; the least recently used go when there are too many rows. */
 export class Locators {
-  readonly #store: Pick<Store, 'messageChunks'>;
+  readonly #store: Pick<Store, 'numberPlaces'>;
   readonly #maxRows: number;
   /** In order of use: a Map keeps the order of insertion. */
   readonly #known = new Map<string, BucketLocator>();
   #rows = 0;
 
-  constructor(store: Pick<Store, 'messageChunks'>, maxRows: number) {
+  constructor(store: Pick<Store, 'numberPlaces'>, maxRows: number) {
     this.#store = store;
     this.#maxRows = maxRows;
   }
@@ -34,24 +37,22 @@ export class Locators {
     return this.#known.get(keyOf(life, bucket));
   }
 
-  /** Reads what is missing. A bucket whose chunks are not all prepared yet stays missing. */
+  /** Reads what is missing. A bucket that is not prepared yet stays missing. */
   async load(wanted: readonly Bucket[]): Promise<void> {
-    const missing = wanted.filter(({ life, bucket }) => !this.#known.has(keyOf(life, bucket)));
-    const ids: string[] = [];
-    for (const { life, bucket } of missing) ids.push(...chunkIds(life, bucket));
-    const chunks = new Map<string, LocatedChunk>();
-    for (let at = 0; at < ids.length; at += CHUNKS_A_READ) {
-      const found = await this.#store.messageChunks
-        .find(
-          { _id: { $in: ids.slice(at, at + CHUNKS_A_READ) } },
-          { projection: { index: 1, size: 1, phones: 1, segments: 1 }, batchSize: CHUNKS_A_READ },
-        )
-        .toArray();
-      for (const chunk of found) chunks.set(chunk._id, chunk);
+    const keys = new Map<string, string>();
+    for (const { life, bucket } of wanted) {
+      const key = keyOf(life, bucket);
+      if (this.#known.has(key)) continue;
+      const { from, to } = chunksOfBucket(life.layout, bucket);
+      if (from === to) this.#keep(key, new BucketLocator(NOBODY));
+      else keys.set(chunkId(life.batchId, life.incarnation, from), key);
     }
-    for (const { life, bucket } of missing) {
-      const own = chunkIds(life, bucket).map((id) => chunks.get(id));
-      if (own.every((chunk) => chunk !== undefined)) this.#keep(keyOf(life, bucket), new BucketLocator(own));
+    const ids = [...keys.keys()];
+    for (let at = 0; at < ids.length; at += BUCKETS_A_READ) {
+      const found = await this.#store.numberPlaces
+        .find({ _id: { $in: ids.slice(at, at + BUCKETS_A_READ) } }, { batchSize: BUCKETS_A_READ + 1 })
+        .toArray();
+      for (const each of found) this.#keep(keys.get(each._id)!, new BucketLocator(each));
     }
   }
 
@@ -78,12 +79,3 @@ export class Locators {
 }
 
 const keyOf = (life: Life, bucket: number): string => bucketKey({ life, bucket });
-
-function chunkIds(life: Life, bucket: number): string[] {
-  const ids: string[] = [];
-  const { from, to } = chunksOfBucket(life.layout, bucket);
-  for (let index = from; index < to; index++) {
-    ids.push(chunkId(life.batchId, life.incarnation, index));
-  }
-  return ids;
-}

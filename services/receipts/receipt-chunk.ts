@@ -13,8 +13,9 @@ export const OUTCOME_PROJECTION = {
   counts: 1,
   provider: 1,
   sentFromMs: 1,
+  ownerSeq: 1,
 } as const;
-export type SentChunk = Pick<OutcomeDocument, '_id' | 'size' | 'statuses' | 'ids' | 'counts'> &
+export type SentChunk = Pick<OutcomeDocument, '_id' | 'size' | 'statuses' | 'ids' | 'counts' | 'ownerSeq'> &
   Partial<Pick<OutcomeDocument, 'provider' | 'sentFromMs'>>;
 
 const OPEN = new Set<string>([OUTCOME_LETTERS.pending, OUTCOME_LETTERS.inFlight, OUTCOME_LETTERS.unknown]);

@@ -58,6 +58,7 @@ async function prepare(): Promise<SentBatch> {
   });
   await store.batches.insertOne(sent.batch);
   await store.partitions.insertOne(sent.partition);
+  await store.numberPlaces.insertMany(sent.numberPlaces);
   for (let at = 0; at < sent.messages.length; at += CHUNKS_A_WRITE) {
     await store.messageChunks.insertMany(sent.messages.slice(at, at + CHUNKS_A_WRITE));
     await store.outcomes.insertMany(sent.outcomes.slice(at, at + CHUNKS_A_WRITE));

@@ -5,6 +5,7 @@ import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { MessageChunk, OutcomeDocument } from '../../lib/store/chunk-documents.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { joinColumn } from '../../lib/store/columns.ts';
+import { type NumberPlaces, placesOf } from '../../lib/store/number-places.ts';
 import { countStatuses } from '../../lib/store/outcome-columns.ts';
 import type { PartitionDocument } from '../../lib/store/partition-document.ts';
 
@@ -36,6 +37,7 @@ export interface SentBatch {
   batch: BatchDocument;
   partition: PartitionDocument;
   messages: MessageChunk[];
+  numberPlaces: NumberPlaces[];
   outcomes: OutcomeDocument[];
   /** Where each recipient went, by number. */
   placeOf: Map<string, { index: number; position: number }>;
@@ -53,9 +55,11 @@ export function sentBatch(options: SentBatchOptions): SentBatch {
   }
   const messages: MessageChunk[] = [];
   const outcomes: OutcomeDocument[] = [];
+  const numberPlaces: NumberPlaces[] = [];
   const placeOf: SentBatch['placeOf'] = new Map();
   const chunksByBucket = buckets.map((bucket) => Math.ceil(bucket.length / chunkSize));
   for (const bucket of buckets) {
+    const first = messages.length;
     for (let at = 0; at < bucket.length; at += chunkSize) {
       const rows = bucket.slice(at, at + chunkSize);
       const index = messages.length;
@@ -92,6 +96,8 @@ export function sentBatch(options: SentBatchOptions): SentBatch {
         updatedAtMs: createdAtMs + 1_000,
       });
     }
+    const own = messages.slice(first);
+    if (own.length > 0) numberPlaces.push(placesOf(own[0]!._id, batchId, own));
   }
   const total = recipients.length;
   const partition: PartitionDocument = {
@@ -133,14 +139,17 @@ export function sentBatch(options: SentBatchOptions): SentBatch {
     startedAt: createdAtMs,
     ...(options.endedAt !== undefined && { endedAt: options.endedAt }),
   } as unknown as BatchDocument;
-  return { batchId, incarnation, life, batch, partition, messages, outcomes, placeOf };
+  return { batchId, incarnation, life, batch, partition, messages, numberPlaces, outcomes, placeOf };
 }
 
 /** Writes them; `outcomes: false` leaves out what the sender has not written yet. */
 export async function storeSentBatch(store: Store, sent: SentBatch, { outcomes = true } = {}): Promise<void> {
   await store.batches.replaceOne({ _id: sent.batchId }, sent.batch, { upsert: true });
   await store.partitions.insertOne(sent.partition);
-  if (sent.messages.length > 0) await store.messageChunks.insertMany(sent.messages);
+  if (sent.messages.length > 0) {
+    await store.messageChunks.insertMany(sent.messages);
+    await store.numberPlaces.insertMany(sent.numberPlaces);
+  }
   if (outcomes) await storeOutcomes(store, sent);
 }
 

@@ -31,6 +31,7 @@ export const cleanupStep: Step = {
     const ids = (index: number) => chunkId(batch._id, batch.incarnation, index);
     for (const collection of [
       store.messageChunks,
+      store.numberPlaces,
       store.outcomes,
       store.receipts,
     ] as unknown as ChunkCollection[]) {

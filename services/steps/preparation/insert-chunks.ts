@@ -1,16 +1,19 @@
 import type { Store } from '../../../lib/store/collections.ts';
 import { insertNew } from '../../../lib/store/insert-new.ts';
+import type { NumberPlaces } from '../../../lib/store/number-places.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
 import type { CountedChunk } from './totals.ts';
 
 /**
  * Inserts chunks, each one's outcome document first: a message chunk without one would be sent without an account.
+ * @param numberPlaces of buckets whose last chunk is among them
  * What is there already (another holder was faster) is passed over, and stands.
  * @returns each chunk as it is stored, in order
  */
 export async function insertChunks(
-  store: Pick<Store, 'outcomes' | 'messageChunks'>,
+  store: Pick<Store, 'outcomes' | 'messageChunks' | 'numberPlaces'>,
   chunks: readonly PreparedChunk[],
+  numberPlaces: readonly NumberPlaces[],
 ): Promise<CountedChunk[]> {
   const known = new Set([
     ...(await insertNew(
@@ -22,6 +25,7 @@ export async function insertChunks(
       chunks.map(({ message }) => message),
     )),
   ]);
+  await insertNew(store.numberPlaces, numberPlaces);
   const stored = known.size > 0 ? await readCounted(store, [...known]) : new Map<string, CountedChunk>();
   return chunks.map(({ outcome, message }) => {
     const { encodings, segments } = message;

@@ -1,4 +1,5 @@
 import { chunkId, lifeId } from '../../../contracts/ids.ts';
+import type { NumberPlaces } from '../../../lib/store/number-places.ts';
 import { chunkOfPlace, place } from '../../../lib/store/task-document.ts';
 import { chunkRangeOfTask } from '../../../lib/tables/partition-layout.ts';
 import { partitionOf } from '../partition-of.ts';
@@ -6,6 +7,7 @@ import { readSourceChunks } from '../source-chunks.ts';
 import type { Step, StepContext, StepOutcome } from '../step.ts';
 import { stopAt } from '../stop-at.ts';
 import { bucketNumbers } from './bucket-numbers.ts';
+import { bucketPlaces } from './bucket-places.ts';
 import { insertChunks } from './insert-chunks.ts';
 import { messageMaker } from './message-maker.ts';
 import { type PreparedChunk, prepareChunk } from './prepare-chunk.ts';
@@ -54,6 +56,7 @@ async function prepareRange(
   const { partition, to } = range;
   const maker = messageMaker(batch.definition);
   const numbers = bucketNumbers(store, partition);
+  const places = bucketPlaces(store, partition, { batchId: batch._id, incarnation: batch.incarnation });
   const life = lifeId(batch._id, batch.incarnation);
   const read = (from: number) =>
     quiet(readSourceChunks(store, partition, from, Math.min(to, from + CHUNKS_A_GROUP), maker.columns));
@@ -78,6 +81,7 @@ async function prepareRange(
     if (next < to) reading = read(next);
     const nowMs = Date.now();
     const prepared: PreparedChunk[] = [];
+    const numberPlaces: NumberPlaces[] = [];
     for (const [i, source] of sources.entries()) {
       const index = from + i;
       const at = {
@@ -86,13 +90,16 @@ async function prepareRange(
         index,
         task: task.n,
       };
-      prepared.push(prepareChunk(source, at, maker, await numbers.seenBefore(index), nowMs));
+      const chunk = prepareChunk(source, at, maker, await numbers.seenBefore(index), nowMs);
+      prepared.push(chunk);
+      const wholeBucket = await places.add(chunk.message);
+      if (wholeBucket) numberPlaces.push(wholeBucket);
       // Deliveries in the same process have sockets to serve.
       await new Promise(setImmediate);
     }
     const ended = await account();
     if (ended) return ended;
-    written = { upTo: next, chunks: quiet(insertChunks(store, prepared)) };
+    written = { upTo: next, chunks: quiet(insertChunks(store, prepared, numberPlaces)) };
     from = next;
   }
   const ended = await account();

@@ -9,7 +9,7 @@ import {
 import { receiptSubject, STREAMS } from '../../../../contracts/subjects.ts';
 import type { Publisher } from '../../../../lib/nats/publish.ts';
 
-const MAX_GROUP = 500;
+const MAX_GROUP = 2_000;
 const LINGER_MS = 20;
 /** Groups on their way to the stream; beyond, receipts wait, and with them the carrier. */
 const MAX_PUBLISHING = 4;
@@ -97,7 +97,7 @@ const LINE_BREAK = /\n/g;
 const oneLine = (text: string): string => (text.includes('\n') ? text.replace(LINE_BREAK, ' ') : text);
 
 /**
- * Receipts and late answers of one provider, in groups to `sms.receipt.<provider>`: at most 500, or what came in 20 ms.
+ * Receipts and late answers of one provider, in groups to `sms.receipt.<provider>`: at most 2,000, or what came in 20 ms.
  * Nothing is dropped: what cannot be stored stays unanswered, and unanswered receipts stop the reading of the session.
  */
 export function receiptIntake(options: {
