@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import { BATCH_API, BatchView, RecipientGet } from './batch-api.ts';
 import { COMMANDS } from './commands.ts';
+import { DEAD_API, DeadDropAnswer, DeadLetter, DeadListAnswer, DeadReplayAnswer } from './dead-api.ts';
 import { ErrorBody } from './errors.ts';
 import { EVENTS } from './events.ts';
 import { ProviderListAnswer, ProviderListRequest } from './provider-api.ts';
@@ -101,6 +102,7 @@ const requests: CatalogueEntry[] = [
   request('provider', 'list', ProviderListRequest),
   ...Object.entries(STATS_API).map(([verb, schema]) => request('stats', verb, schema)),
   ...Object.entries(RECEIPT_API).map(([verb, schema]) => request('receipt', verb, schema)),
+  ...Object.entries(DEAD_API).map(([verb, schema]) => request('dead', verb, schema)),
 ];
 
 const answer = (name: string, schema: TSchema, otherwise = ''): CatalogueEntry => ({
@@ -124,6 +126,10 @@ const answers: CatalogueEntry[] = [
   answer('stats.invalidate', InvalidateAnswer, 'Whether there were figures.'),
   answer('stats.metrics', ServiceMetrics, 'Health and counters of the service.'),
   answer('receipt.orphans', OrphansAnswer, 'A page of receipts that fit no message.'),
+  answer('dead.list', DeadListAnswer, 'A page of dead letters.'),
+  answer('dead.get', DeadLetter),
+  answer('dead.replay', DeadReplayAnswer, 'Which letters were published again.'),
+  answer('dead.drop', DeadDropAnswer, 'Which letters were removed.'),
 ];
 
 const sources = Object.entries(TABLE_SOURCES).map(

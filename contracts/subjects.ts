@@ -84,6 +84,8 @@ export const STATS_CONSUMER = 'stats';
 export const deadSubject = (stream: string, subject: string): string =>
   `sms.dead.${stream}.${subject.replace(/^sms\./, '').replaceAll(/[^A-Za-z0-9_.-]/g, '_')}`;
 
+export const deadSubjects = (stream: string): string => `sms.dead.${stream}.>`;
+
 /** Core request/reply: `sms.api.<noun>.<verb>`. */
 export const apiSubject = (noun: string, verb: string): string => `sms.api.${noun}.${verb}`;
 

@@ -8,6 +8,23 @@ const WATCHER_METRICS = {
     help: 'What sweeps have found in batches, by what it was.',
     labels: ['what'],
   },
+  givenUp: {
+    type: 'counter',
+    name: 'watcher_given_up_total',
+    help: 'Messages that a consumer with a limit of deliveries gave up, moved to the dead letters.',
+    labels: ['stream'],
+  },
+  letters: {
+    type: 'counter',
+    name: 'watcher_dead_letters_total',
+    help: 'Dead letters that somebody replayed or dropped.',
+    labels: ['end'],
+  },
+  deadLetters: {
+    type: 'gauge',
+    name: 'dead_letters',
+    help: 'Messages in SMS_DEAD at the last look.',
+  },
 } as const;
 
 export type WatcherMetrics = Metrics<typeof WATCHER_METRICS>;

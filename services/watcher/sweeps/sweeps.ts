@@ -15,12 +15,15 @@ export interface SweepTimes extends MissingTimes {
   unpublishedAfterMs: number;
   /** Messages and documents of tasks are looked for this often. */
   missingEveryMs: number;
+  /** Consumers are looked at for what they gave up this often. */
+  givenUpEveryMs: number;
 }
 
 export const SWEEP_TIMES: SweepTimes = {
   everyMs: 1_000,
   unpublishedAfterMs: 5_000,
   missingEveryMs: 10_000,
+  givenUpEveryMs: 30_000,
   silentAfterMs: 10_000,
   untakenAfterMs: 5 * 60_000,
 };

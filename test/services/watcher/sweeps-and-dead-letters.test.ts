@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { DeadLetter, DeadLetterView, DeadListAnswer } from '../../../contracts/dead-api.ts';
 import { phaseName } from '../../../contracts/states.ts';
 import { partitionConsumers } from '../../../contracts/streams.ts';
-import { STREAMS, stepConsumer } from '../../../contracts/subjects.ts';
+import { deadSubject, STREAMS, stepConsumer, stepSubject } from '../../../contracts/subjects.ts';
 import { silentLogger } from '../../../lib/log/logger.ts';
 import { createRegistry } from '../../../lib/metrics/registry.ts';
+import { freshHeaders } from '../../../lib/nats/carried-headers.ts';
 import { connectNats, type Nats } from '../../../lib/nats/connect.ts';
+import { deadHeader } from '../../../lib/nats/dead-letter.ts';
 import { startWatcher } from '../../../services/watcher/component.ts';
 import { engineRig, phoneOf, type Rig, sumOf } from '../../engine/rig.ts';
 import { until } from '../../support/until.ts';
@@ -32,6 +35,7 @@ before(async () => {
       missingEveryMs: 300,
       silentAfterMs: 500,
       untakenAfterMs: 3_000,
+      givenUpEveryMs: 500,
     },
   });
   await watcher.start();
@@ -69,7 +73,7 @@ async function begin(id: string, phase: string): Promise<void> {
     recipients: [{ phone: phoneOf(1) }, { phone: phoneOf(2) }],
   };
   await rig.call('batch', 'create', { id, batch, start: true });
-  await rig.events.state(id, `${phaseName(phase)}Running`);
+  await rig.events.state(id, `${phaseName(phase)}Running`, { withinMs: 60_000 });
   // Its task's message is published behind the event.
   await until(`the task of ${id}`, () => taskMessage(id, phase));
 }
@@ -178,12 +182,107 @@ describe('a sweep', () => {
     const scheduled = { ...batch, providers: ['simulator'], scheduleTime: soon(), autoTrigger: true };
     await rig.call('batch', 'create', { id: 'due', batch: scheduled });
     assert.equal((await rig.ended('due')).state, 'Succeeded');
-    await pauseStep('preparation');
-    await rig.call('batch', 'create', { id: 'over', batch: { ...batch, notAfter: soon() }, start: true });
-    await rig.events.state('over', 'PreparationPausing');
-    await resumeStep('preparation');
+    await rig.call('batch', 'create', { id: 'over', batch: { ...batch, notAfter: soon() } });
     assert.equal((await rig.ended('over')).state, 'Failed');
     assert.ok(foundIn('due').has('due'));
     assert.ok(foundIn('over').has('deadline'));
   });
+});
+
+describe('dead letters', () => {
+  const letters = async (stream?: string): Promise<DeadListAnswer['letters']> =>
+    (await rig.call<DeadListAnswer>('dead', 'list', stream === undefined ? {} : { stream })).letters;
+
+  /** As any service buries what it cannot handle. */
+  const bury = (stream: string, subject: string, body: string, headers: Record<string, string>) =>
+    rig.js.publish(deadSubject(stream, subject), body, { headers: freshHeaders(headers) });
+
+  it('are listed by stream, shown with body and headers, and dropped', async () => {
+    const subject = stepSubject('validation', 'nobody', 0, 1);
+    await rig.js.publish(subject, 'no JSON');
+    const letter = await until('the letter', async () =>
+      (await letters(STREAMS.steps)).find((each) => each.subject === subject),
+    );
+    assert.match(letter.reason, /not JSON/);
+    assert.equal(letter.deliveries, 3);
+    assert.ok(!(await letters(STREAMS.receipts)).some(({ id }) => id === letter.id));
+    const whole = await rig.call<DeadLetter>('dead', 'get', { id: letter.id });
+    assert.deepEqual([whole.body, whole.encoding, whole.subject], ['no JSON', 'utf8', subject]);
+    const { dropped, refused } = await rig.call('dead', 'drop', {
+      ids: [letter.id, 999_999],
+      reason: 'ours',
+    });
+    assert.deepEqual(dropped, [letter.id]);
+    assert.equal(refused[0].error.code, 'not-found');
+    assert.equal((await rig.refusal('dead', 'get', { id: letter.id })).code, 'not-found');
+  });
+
+  it('come page by page', async () => {
+    for (const n of [1, 2, 3]) await bury('SMS_EVENTS', `sms.evt.page.${n}`, '{}', {});
+    const first = await rig.call<DeadListAnswer>('dead', 'list', { stream: 'SMS_EVENTS', limit: 2 });
+    const { nextCursor: cursor } = first;
+    const second = await rig.call<DeadListAnswer>('dead', 'list', { stream: 'SMS_EVENTS', limit: 2, cursor });
+    assert.deepEqual([first.letters.length, second.letters.length], [2, 1]);
+    assert.ok(first.total >= 3);
+    const { message, errors } = await rig.refusal('dead', 'list', { stream: 'SMS_DEAD' });
+    assert.match(`${message} ${JSON.stringify(errors)}`, /SMS_COMMANDS/);
+  });
+
+  it('are replayed to where they came from, and go; what cannot be replayed stays, with the reason', async () => {
+    const batch = { name: 'replay', content: 'Hello', recipients: [{ phone: phoneOf(1) }] };
+    await rig.call('batch', 'create', { id: 'replay', batch });
+    const start = 'sms.cmd.7.replay.start';
+    await bury(STREAMS.commands, start, '{"reason":"from the dead"}', {
+      [deadHeader.stream]: STREAMS.commands,
+      [deadHeader.subject]: start,
+      [deadHeader.reason]: 'a fault of ours, mended since',
+    });
+    await bury(STREAMS.commands, 'sms.cmd.7.replay.resume', '{}', {});
+    const [told, untold] = (await letters(STREAMS.commands)).slice(-2) as [DeadLetterView, DeadLetterView];
+    const { replayed, refused } = await rig.call('dead', 'replay', { ids: [told.id, untold.id] });
+    assert.deepEqual(replayed, [{ id: told.id, subject: 'sms.cmd.replay.start' }]);
+    assert.deepEqual([refused[0].id, refused[0].error.code], [untold.id, 'invalid']);
+    const { body } = await rig.events.first(
+      'the start',
+      (seen) => seen.batchId === 'replay' && seen.body.reason === 'from the dead',
+    );
+    assert.ok(body);
+    const left = (await letters(STREAMS.commands)).map(({ id }) => id);
+    assert.ok(!left.includes(told.id) && left.includes(untold.id));
+  });
+
+  for (const { told, type } of [
+    { told: 'an advisory', type: 'credit-check' },
+    { told: 'the sweep, where no watcher heard it', type: 'fraud-check' },
+  ]) {
+    it(`what the server gave up on is found by ${told}: its phase fails and can be retried`, async () => {
+      await rig.call('step', 'register', { type, timeoutMs: 600_000, place: { before: 'preparation' } });
+      await rig.jsm.consumers.add(STREAMS.steps, {
+        durable_name: `theirs-${type}`,
+        filter_subject: `sms.step.${type}.*.*`,
+        ack_policy: 'explicit',
+        ack_wait: 300_000_000,
+        max_deliver: 2,
+      });
+      const consumer = await rig.js.consumers.get(STREAMS.steps, `theirs-${type}`);
+      if (type === 'fraud-check') await watcher.stop();
+      const id = `given-up-${type}`;
+      const recipients = [{ phone: phoneOf(1) }];
+      const steps = ['validation', type, 'preparation', 'delivery', 'statistics'];
+      const batch = { name: id, content: 'Hello', providers: ['simulator'], steps, recipients };
+      await rig.call('batch', 'create', { id, batch, start: true });
+      // A program that takes the task twice and dies each time.
+      for (const _delivery of [1, 2]) assert.ok(await consumer.next({ expires: 20_000 }));
+      assert.equal(await consumer.next({ expires: 1_500 }), null, 'the server has given it up');
+      if (type === 'fraud-check') await watcher.start();
+      await rig.events.state(id, `${phaseName(type)}Failed`, { withinMs: 60_000 });
+      const { reason } = await rig.call('batch', 'get', { id });
+      assert.deepEqual([reason.code, /2 deliveries/.test(reason.message)], ['given-up', true]);
+      const letter = (await letters(STREAMS.steps)).find(({ subject }) => subject?.includes(id));
+      assert.match(letter?.reason ?? '', new RegExp(`theirs-${type} gave it up`));
+      await rig.call('batch', 'retry', { id });
+      assert.ok(await consumer.next({ expires: 20_000 }), 'handed out again, in a new epoch');
+      await rig.call('batch', 'abort', { id });
+    });
+  }
 });
