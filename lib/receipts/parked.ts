@@ -2,6 +2,7 @@ import type { Collection, Db } from 'mongodb';
 import type { DeliveryReceipt } from '../../contracts/receipts.ts';
 import { isDuplicateKey } from '../mongo/errors.ts';
 import type { IndexTable } from '../mongo/indexes.ts';
+import { PARKED_RECEIPTS } from '../store/own-collections.ts';
 
 /** Carriers send receipts for three days at most; what has found no message by then is let go. */
 export const PARKED_HOURS = 72;
@@ -20,14 +21,14 @@ export interface ParkedReceipt {
 }
 
 export const PARKED_INDEXES: IndexTable = {
-  parked_receipts: [
+  [PARKED_RECEIPTS]: [
     { name: 'due', key: { nextTryAtMs: 1 } },
     { name: 'number', key: { 'receipt.msisdn': 1 } },
     { name: 'oldest', key: { parkedAt: 1 }, options: { expireAfterSeconds: PARKED_HOURS * 3_600 } },
   ],
 };
 
-export const parkedReceipts = (db: Db): Collection<ParkedReceipt> => db.collection('parked_receipts');
+export const parkedReceipts = (db: Db): Collection<ParkedReceipt> => db.collection(PARKED_RECEIPTS);
 
 const FIRST_TRY_MS = 500;
 const LONGEST_WAIT_MS = 10 * 60_000;

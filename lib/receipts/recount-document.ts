@@ -1,6 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import type { OutcomeCounts, ReceiptCounts } from '../../contracts/outcomes.ts';
 import type { IndexTable } from '../mongo/indexes.ts';
+import { RECOUNTS } from '../store/own-collections.ts';
 
 /** The last `recounted` event of one life of a batch: gives the next its version, and outlives Redis. `_id` = life id. */
 export interface RecountDocument {
@@ -19,7 +20,7 @@ export interface RecountDocument {
 }
 
 export const RECOUNT_INDEXES: IndexTable = {
-  recounts: [{ name: 'due', key: { dueSinceMs: 1 }, options: { sparse: true } }],
+  [RECOUNTS]: [{ name: 'due', key: { dueSinceMs: 1 }, options: { sparse: true } }],
 };
 
-export const recountsOf = (db: Db): Collection<RecountDocument> => db.collection('recounts');
+export const recountsOf = (db: Db): Collection<RecountDocument> => db.collection(RECOUNTS);

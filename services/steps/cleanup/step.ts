@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import { chunkId, lifeId } from '../../../contracts/ids.ts';
+import { recountsOf } from '../../../lib/receipts/recount-document.ts';
 import type { Store } from '../../../lib/store/collections.ts';
 import { idsUnder } from '../../../lib/tables/chunk-ranges.ts';
 import type { Step, StepContext, StepOutcome } from '../step.ts';
@@ -40,6 +41,7 @@ export const cleanupStep: Step = {
       await collection.deleteMany({ _id: idsUnder(life) });
     }
     await store.reports.deleteOne({ _id: life });
+    await recountsOf(store.db).deleteOne({ _id: life });
     await store.partitions.deleteOne({ _id: life });
     await store.tasks.deleteMany({ $and: [{ _id: idsUnder(life) }, { _id: { $ne: task._id } }] });
     return { kind: 'done', forget: true };

@@ -22,7 +22,8 @@ export interface Recount {
 
 interface ReceiptSummary {
   counts: ReceiptCounts;
-  late: boolean;
+  /** Late answers, or receipts that came before the outcomes were stored: its own counts do not have them. */
+  behind: boolean;
 }
 
 const DOCUMENTS_A_READ = 500;
@@ -61,7 +62,7 @@ export async function countOutcomes(
     sum.segments += segments;
     sum.resent += resent;
     const receipt = receipts.get(_id);
-    if (receipt && (receipt.late || counts.unknown > 0 || counts.pending > 0 || counts.inFlight > 0)) {
+    if (receipt && (receipt.behind || counts.unknown > 0 || counts.pending > 0 || counts.inFlight > 0)) {
       toMerge.push(_id);
       if (toMerge.length === MERGED_A_READ) await merge();
     } else {
@@ -81,10 +82,10 @@ async function readReceipts(
   pulse: () => Promise<boolean>,
 ): Promise<Map<string, ReceiptSummary> | undefined> {
   const found = new Map<string, ReceiptSummary>();
-  const projection = { counts: 1, 'lateAnswers.position': 1 } as const;
+  const projection = { counts: 1, uncounted: 1, 'lateAnswers.position': 1 } as const;
   const cursor = receipts.find({ _id: idsUnder(life) }, { projection, batchSize: DOCUMENTS_A_READ });
-  for await (const { _id, counts, lateAnswers } of cursor) {
-    found.set(_id, { counts, late: lateAnswers.length > 0 });
+  for await (const { _id, counts, uncounted = 0, lateAnswers } of cursor) {
+    found.set(_id, { counts, behind: uncounted > 0 || lateAnswers.length > 0 });
     if (found.size % DOCUMENTS_A_READ === 0 && !(await pulse())) return undefined;
   }
   return found;

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { chunkId, taskId } from '../../../contracts/ids.ts';
 import { addCounts, noOutcomes, noReceipts, totalOf } from '../../../contracts/outcomes.ts';
+import { recountsOf } from '../../../lib/receipts/recount-document.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import type { OutcomeDocument } from '../../../lib/store/chunk-documents.ts';
 import { countStatuses } from '../../../lib/store/outcome-columns.ts';
+import type { ReportDocument } from '../../../lib/store/report-document.ts';
 import { issueTasks } from '../../../lib/tasks/issue.ts';
 import { takeTask } from '../../../lib/tasks/take.ts';
 import { lifeOf, people, type Rig, testRig } from './support.ts';
@@ -103,6 +105,17 @@ describe('statistics', () => {
     assert.equal(segments, 3 + size);
   });
 
+  it('counts receipts of a long message that came before its answers were stored', async () => {
+    const batch = await prepared('s6');
+    const size = (await outcomeOf(batch, 0))!.size;
+    // All three parts of the first have their receipts; the carrier's answers are still on their way to the store.
+    await receipt(batch, 0, 'du', { parts: 'ddd\nu', counts: noReceipts(), uncounted: 2 });
+    await write(batch, 0, 'a'.repeat(size), 1, 3 * size);
+    const { counts, receipts } = (await rig.run(batch, 'statistics')).body.result;
+    assert.deepEqual(counts, { ...noOutcomes(), accepted: size, pending: 10_000 - size });
+    assert.deepEqual(receipts, { delivered: 1, undelivered: 1, expiredAtCarrier: 0 });
+  });
+
   it('at the end by notAfter turns what is pending into expired, and shuts a frozen sender out', async () => {
     const batch = await prepared('s2');
     const message = { batchId: 's2', step: 'delivery', task: 0, epoch: 1, incarnation: 'l1', config: {} };
@@ -167,6 +180,13 @@ describe('cleanup', () => {
     const batch = await prepared('c2');
     await rig.store.outcomes.insertOne({ ...document, _id: 'c2.l2.0' });
     await receipt(batch, 0, '');
+    const recounts = recountsOf(rig.store.db);
+    const recount = { version: 1, writer: 'w', atMs: 1, marks: 1 };
+    await recounts.insertMany([
+      { ...recount, _id: lifeOf(batch) },
+      { ...recount, _id: 'c2.l2' },
+    ]);
+    await rig.store.reports.insertOne({ _id: lifeOf(batch), batchId: 'c2' } as ReportDocument);
     await rig.batch('c2', batch.definition, { deletedAt: 1 });
     const { verb } = await rig.run(batch, 'cleanup', 0, { config: { removeAll: true } });
     assert.equal(verb, 'step-done');
@@ -175,9 +195,14 @@ describe('cleanup', () => {
       rig.store.messageChunks,
       rig.store.receipts,
       rig.store.partitions,
+      rig.store.reports,
     ]) {
       assert.equal(await collection.countDocuments({ batchId: 'c2' } as never), 0, collection.collectionName);
     }
+    assert.deepEqual(
+      (await recounts.find().toArray()).map(({ _id }) => _id),
+      ['c2.l2'],
+    );
     // The task itself goes after its answer is out.
     const end = performance.now() + 5_000;
     while ((await rig.store.tasks.countDocuments({ batchId: 'c2' })) > 0) {
