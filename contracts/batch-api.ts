@@ -19,9 +19,14 @@ export const BatchView = Type.Object(
     ...Type.Partial(BatchDefinition).properties,
     chain: Type.Array(Type.String()),
     total: Type.Union([Type.Integer(), Type.Null()], { description: 'Null until the batch is partitioned.' }),
-    counts: OutcomeCounts,
+    counts: Type.Object(OutcomeCounts.properties, {
+      description:
+        'They sum to the total. As in status; in the answer to a command, tasks that are out count as pending.',
+    }),
     receipts: Type.Optional(ReceiptCounts),
-    segments: Type.Optional(Type.Integer()),
+    segments: Type.Optional(
+      Type.Integer({ description: 'Prepared segments, and once delivery has begun the accepted ones.' }),
+    ),
     reason: Type.Optional(
       Type.Object({
         code: Type.String(),
@@ -131,7 +136,7 @@ export const BATCH_API = {
       ),
       timeoutMs,
     },
-    'Answers when the batch is in one of the states: makes a chain synchronous.',
+    'Answers when the batch is in one of the states, and waits for one that is not created yet: makes a chain synchronous.',
   ),
   recipients: byId(
     {

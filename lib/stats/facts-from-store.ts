@@ -75,6 +75,12 @@ async function tasksOutOf(
   return { bodies, createdAtMs: Math.min(...tasks.map((task) => task.createdAt)) };
 }
 
+/** The count on which an ended batch's end was decided. */
+export function endOf({ state, counted }: BatchDocument): StatusFacts['ended'] {
+  if (!counted || !isFinal(state)) return undefined;
+  return { ...counted, at: new Date(counted.at).toISOString() };
+}
+
 export interface StoredFacts extends StatusFacts {
   /** The same as updates of the hash. */
   updates: StatsUpdate[];
@@ -100,7 +106,7 @@ export async function factsFromStore(store: StatsStore, batch: BatchDocument): P
     ...(recount.counts && { counts: recount.counts }),
   };
   if (recounted) updates.push({ kind: 'recount', body: recounted });
-  const counted = isFinal(batch.state) ? batch.counted : undefined;
+  const ended = endOf(batch);
   if (isFinal(batch.state)) {
     updates.push({
       kind: 'ended',
@@ -110,8 +116,8 @@ export async function factsFromStore(store: StatsStore, batch: BatchDocument): P
         version: batch.version,
         state: batch.state.status as 'Succeeded' | 'Failed' | 'Aborted',
         total: progress.total,
-        counts: counted?.counts ?? countsOf({ progress, tasks: [] }),
-        ...(counted && { receipts: counted.receipts }),
+        counts: ended?.counts ?? countsOf({ progress, tasks: [] }),
+        ...(ended?.receipts && { receipts: ended.receipts }),
       },
     });
   }
@@ -119,7 +125,7 @@ export async function factsFromStore(store: StatsStore, batch: BatchDocument): P
     progress,
     tasks,
     recount: recounted,
-    ended: counted && { ...counted, at: new Date(counted.at).toISOString() },
+    ended,
     samples: samplesOf(progress, tasks, createdAtMs),
     asOfMs: Math.max(batch.updatedAt, ...tasks.map((task) => Date.parse(task.at))),
     updates,

@@ -1,14 +1,22 @@
 import type { BatchView } from '../../contracts/batch-api.ts';
 import { stateName } from '../../contracts/states.ts';
+import type { BatchFigures } from '../../lib/stats/read-status.ts';
 import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import { countsOf } from './decide/phases.ts';
 
 const iso = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : new Date(ms).toISOString();
 
+export interface ViewOptions {
+  history?: boolean;
+  /** What status says of it; absent = what the actor itself knows: tasks that are out are not in it. */
+  figures?: BatchFigures | undefined;
+}
+
 /** A batch as callers see it. */
-export function viewOf(doc: BatchDocument, options: { history?: boolean } = {}): BatchView {
-  const { parent, size, reason, work, stopping } = doc;
+export function viewOf(doc: BatchDocument, { history, figures }: ViewOptions = {}): BatchView {
+  const { parent, size, reason, work, stopping, totals } = doc;
+  const sent = doc.deliveryBegan ? (figures?.segments ?? totals.delivery?.segments) : undefined;
   const view = {
     id: doc._id,
     incarnation: doc.incarnation,
@@ -18,10 +26,10 @@ export function viewOf(doc: BatchDocument, options: { history?: boolean } = {}):
     status: doc.state.status,
     ...doc.definition,
     chain: doc.steps.map(({ type }) => type),
-    total: size?.total ?? null,
-    counts: countsOf(doc),
-    receipts: doc.counted?.receipts,
-    segments: doc.totals.delivery?.segments ?? doc.totals.preparation?.segments,
+    total: figures?.total ?? size?.total ?? null,
+    counts: figures?.counts ?? countsOf(doc),
+    receipts: figures?.receipts ?? doc.counted?.receipts,
+    segments: sent ?? totals.preparation?.segments,
     reason,
     parent: parent && { batchId: parent.batchId, filter: parent.filter },
     origin: doc.origin,
@@ -39,7 +47,7 @@ export function viewOf(doc: BatchDocument, options: { history?: boolean } = {}):
     startedAt: iso(doc.startedAt),
     endedAt: iso(doc.endedAt),
     deletedAt: iso(doc.deletedAt),
-    history: options.history
+    history: history
       ? doc.history.map(({ at, ...entry }) => ({ ...entry, at: new Date(at).toISOString() }))
       : undefined,
   };

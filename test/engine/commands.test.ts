@@ -91,9 +91,12 @@ describe('a command that cannot be obeyed', () => {
     const { body } = await rig.events.rejected('nobody');
     assert.equal(body.error.code, 'not-found');
     assert.equal(body.requestId, 'r-1');
-    for (const verb of ['get', 'start', 'pause', 'abort', 'status', 'progress', 'wait', 'recipients']) {
+    for (const verb of ['get', 'start', 'pause', 'abort', 'status', 'progress', 'recipients']) {
       assert.equal((await rig.refusal('batch', verb, { id: 'nobody' })).code, 'not-found', verb);
     }
+    // It might have been on its way: only now is it clear that it is not.
+    const waited = await rig.refusal('batch', 'wait', { id: 'nobody', timeoutMs: 300 });
+    assert.equal(waited.code, 'not-found');
   });
 
   it('the API answers the same, with the micro error headers', async () => {
@@ -460,6 +463,14 @@ describe('wait, status and progress', () => {
     }
     const found = await rig.call('recipient', 'get', { batchId: 'sync', msisdn: phoneOf(1) });
     assert.match(JSON.stringify(found), /accepted/);
+  });
+
+  it('wait also waits for the batch itself: its create may still lie in the stream', async () => {
+    const waiting = rig.call<BatchView>('batch', 'wait', { id: 'to-come', timeoutMs: 60_000 }, 65_000);
+    // Nobody has created it when the first look is taken.
+    await rig.call('batch', 'list', {});
+    await rig.command('to-come', 'create', { batch: { ...plain, providers: ['simulator'] }, start: true });
+    assert.equal((await waiting).state, 'Succeeded');
   });
 });
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import type { OutcomeCounts } from '../../contracts/outcomes.ts';
 import { engineRig, HOST, type Rig, sumOf, WORKER } from './rig.ts';
 
 /** More than the pipe of two workers, and seconds of sending at full speed. */
@@ -86,6 +88,17 @@ async function assertAllOnce(id: string, total: number): Promise<void> {
   );
 }
 
+/** Redis hears of a task's last figures a little later than MongoDB has them. */
+async function shows(counts: OutcomeCounts, read: () => Promise<{ counts: OutcomeCounts }>): Promise<void> {
+  const deadlineAt = performance.now() + 30_000;
+  let shown = await read();
+  while (!isDeepStrictEqual(shown.counts, counts) && performance.now() < deadlineAt) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    shown = await read();
+  }
+  assert.deepEqual(shown.counts, counts);
+}
+
 describe('pause', () => {
   it('at 5 messages/s', async () => {
     await rig.simulator.reset();
@@ -101,6 +114,11 @@ describe('pause', () => {
     const { late, count } = await arrivals.after(pausedAtMs + 1_000);
     assert.equal(late, 0);
     assert.ok(count < 60);
+    // The task has yielded in the middle: get and list say what the account says, as status does.
+    const { counts } = await rig.account('slow');
+    assert.equal(counts.accepted, count);
+    await shows(counts, () => rig.call('batch', 'get', { id: 'slow' }));
+    await shows(counts, async () => (await rig.call('batch', 'list', { name: 'few' })).batches[0]);
     await rig.call('batch', 'update', { id: 'slow', patch: { ratePerSecond: 200 } });
     await rig.command('slow', 'resume', '{}');
     await rig.ended('slow', ['Succeeded']);

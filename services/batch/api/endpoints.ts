@@ -7,9 +7,9 @@ import { lifeId } from '../../../contracts/ids.ts';
 import { isFinal, stateName } from '../../../contracts/states.ts';
 import { gatherFacts } from '../../../lib/batch/gather-facts.ts';
 import { findingsOf } from '../../../lib/batch/validate-definition.ts';
-import { sleep } from '../../../lib/lifecycle/sleep.ts';
 import { type ApiEndpoint, endpoint, type RequestMeta } from '../../../lib/nats/micro.ts';
-import { readStatus, type StatusDeps } from '../../../lib/stats/read-status.ts';
+import { readFigures, readStatus, type StatusDeps } from '../../../lib/stats/read-status.ts';
+import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import type { Store } from '../../../lib/store/collections.ts';
 import { findingsFor } from '../gather.ts';
 import { viewOf } from '../view.ts';
@@ -72,14 +72,14 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
       description: describe('get'),
       request: BATCH_API.get,
       response: BatchView,
-      handler: async ({ id, history = true }) => viewOf(await findBatch(store, id), { history }),
+      handler: async ({ id, history = true }) => shown(await findBatch(store, id), history),
     }),
     endpoint({
       ...batch,
       verb: 'list',
       description: describe('list'),
       request: BATCH_API.list,
-      handler: (query) => listBatches(store, query),
+      handler: (query) => listBatches(store, status, query),
     }),
     endpoint({
       ...batch,
@@ -122,7 +122,7 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
       description: describe('wait'),
       request: BATCH_API.wait,
       response: BatchView,
-      handler: async (request, { signal }) => viewOf(await waitFor({ nc, store }, request, signal)),
+      handler: async (request, { signal }) => shown(await waitFor({ nc, store }, request, signal)),
     }),
     endpoint({
       ...batch,
@@ -146,6 +146,10 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
       handler: (request) => getRecipient(store, request),
     }),
   ];
+
+  async function shown(doc: BatchDocument, history = false): Promise<BatchView> {
+    return viewOf(doc, { history, figures: await readFigures(status, doc) });
+  }
 
   async function deleteMany(ids: string[], body: Record<string, unknown>, meta: RequestMeta) {
     if (ids.length === 0) {
@@ -185,7 +189,8 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
   ) {
     const childId = `${id.slice(0, 40)}-dry-${ulid().slice(-10)}`;
     await commands.send(id, 'dry-run', { ...body, childId }, meta);
-    const shadow = await waitForShadow(childId, timeoutMs, meta.signal);
+    // Its create may still be on the way: the parent's outbox has published it before it answered.
+    const shadow = await waitFor({ nc, store }, { id: childId, timeoutMs }, meta.signal);
     const report = await store.reports.findOne({ _id: lifeId(childId, shadow.incarnation) });
     return {
       dryRunId: childId,
@@ -194,23 +199,5 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
       ...(isFinal(shadow.state) && { counts: viewOf(shadow).counts }),
       report: report ?? null,
     };
-  }
-
-  async function waitForShadow(childId: string, timeoutMs: number, signal: AbortSignal) {
-    const deadlineAt = performance.now() + timeoutMs;
-    for (;;) {
-      try {
-        return await waitFor(
-          { nc, store },
-          { id: childId, timeoutMs: deadlineAt - performance.now() },
-          signal,
-        );
-      } catch (error) {
-        // Its create is on the way: the parent's outbox has published it before it answered.
-        if (!(error instanceof RefusedError) || error.body.code !== 'not-found') throw error;
-        if (performance.now() > deadlineAt || signal.aborted) throw error;
-        await sleep(20, signal);
-      }
-    }
   }
 }

@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { taskId } from '../../../contracts/ids.ts';
-import { noOutcomes, type OutcomeCounts, totalOf } from '../../../contracts/outcomes.ts';
+import { addCounts, noOutcomes, type OutcomeCounts, totalOf } from '../../../contracts/outcomes.ts';
 import type { BatchStatus, ServiceMetrics } from '../../../contracts/stats-api.ts';
 import { streamShapes } from '../../../contracts/streams.ts';
 import { eventSubject, STREAMS } from '../../../contracts/subjects.ts';
@@ -15,7 +15,7 @@ import { ensureStream } from '../../../lib/nats/streams.ts';
 import { connectRedis } from '../../../lib/redis/connect.ts';
 import { progressOf } from '../../../lib/stats/facts-from-store.ts';
 import { statsKey } from '../../../lib/stats/hash.ts';
-import { readStatus } from '../../../lib/stats/read-status.ts';
+import { cachedFigures, readFigures, readStatus } from '../../../lib/stats/read-status.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import { storeOf } from '../../../lib/store/collections.ts';
 import type { TaskDocument } from '../../../lib/store/task-document.ts';
@@ -169,6 +169,28 @@ test('events become figures in Redis; MongoDB alone gives the same', async () =>
   const fallback = await statusWithoutRedis('s1');
   assert.equal(fallback.source, 'mongodb');
   assert.deepEqual(figures(fallback), figures(shown));
+
+  // Whoever has the document gets the same, and MongoDB is not asked where Redis has the rest.
+  const { total, counts: exact, segments } = shown;
+  const { batch } = running;
+  assert.deepEqual(await readFigures({ store }, batch), { total, counts: exact, segments });
+  const shut = new Proxy(store, { get: (_, name) => assert.fail(`MongoDB was asked: ${String(name)}`) });
+  assert.deepEqual(await readFigures({ redis, store: shut }, batch), { total, counts: exact, segments });
+  assert.equal(await cachedFigures({ redis, store }, { ...batch, incarnation: 'l0' }), undefined);
+  assert.equal(await cachedFigures({ store }, batch), undefined);
+  // The document is a turn ahead of Redis: task 1 is done.
+  const { delivery } = batch.totals;
+  const ahead = {
+    ...batch,
+    version: batch.version + 1,
+    work: { ...batch.work!, out: [2] },
+    totals: {
+      ...batch.totals,
+      delivery: { ...delivery!, counts: addCounts(delivery!.counts, counts({ accepted: 245, invalid: 5 })) },
+    },
+  };
+  const known = (await readFigures({ redis, store: shut }, ahead)).counts;
+  assert.deepEqual(known, counts({ accepted: 585, rejected: 5, invalid: 20, pending: 385, inFlight: 5 }));
 });
 
 test('Redis flushed in mid-run: the next event of a batch brings all its figures back', async () => {
