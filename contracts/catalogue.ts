@@ -1,4 +1,5 @@
-import type { TSchema } from 'typebox';
+import Type, { type TSchema } from 'typebox';
+import { BATCH_ANSWERS, RecipientAnswer } from './batch-answers.ts';
 import { BATCH_API, BatchView, RecipientGet } from './batch-api.ts';
 import { COMMANDS } from './commands.ts';
 import { DEAD_API, DeadDropAnswer, DeadLetter, DeadListAnswer, DeadReplayAnswer } from './dead-api.ts';
@@ -7,12 +8,13 @@ import { EVENTS } from './events.ts';
 import { ProviderListAnswer, ProviderListRequest } from './provider-api.ts';
 import { OrphansAnswer, RECEIPT_API } from './receipt-api.ts';
 import { ReceiptGroup } from './receipts.ts';
-import { BatchStatus, InvalidateAnswer, ServiceMetrics, STATS_API, SyncAnswer } from './stats-api.ts';
-import { StepListRequest, StepListResponse } from './step-api.ts';
+import { InvalidateAnswer, ServiceMetrics, STATS_API, SyncAnswer } from './stats-api.ts';
+import { StepListRequest, StepListResponse, StepRegisterRequest, StepView } from './step-api.ts';
 import { StepTask } from './steps.ts';
 import { apiSubject, commandSubject, eventSubject, receiptSubject } from './subjects.ts';
 import {
   ImportReport,
+  ImportStarted,
   TABLE_SOURCES,
   TableAppendRequest,
   TableDeleted,
@@ -99,6 +101,12 @@ const requests: CatalogueEntry[] = [
   request('table', 'list', TableListRequest, 'Tables by name, page by page.'),
   request('table', 'delete', TableDeleteRequest, 'Removes a table; batches keep what they have frozen.'),
   request('step', 'list', StepListRequest, 'Which steps a chain may name.'),
+  request(
+    'step',
+    'register',
+    StepRegisterRequest,
+    'A program of yours works on the tasks of a type; chains may name it.',
+  ),
   request('provider', 'list', ProviderListRequest),
   ...Object.entries(STATS_API).map(([verb, schema]) => request('stats', verb, schema)),
   ...Object.entries(RECEIPT_API).map(([verb, schema]) => request('receipt', verb, schema)),
@@ -115,12 +123,21 @@ const answer = (name: string, schema: TSchema, otherwise = ''): CatalogueEntry =
 
 const answers: CatalogueEntry[] = [
   answer('batch', BatchView),
-  answer('batch.status', BatchStatus),
-  answer('table.import', ImportReport, 'What an import has put into its table, and what it left out.'),
+  ...Object.entries(BATCH_ANSWERS)
+    .filter(([, schema]) => schema !== BatchView)
+    .map(([verb, schema]) => answer(`batch.${verb}`, schema)),
+  answer('recipient.get', RecipientAnswer),
+  answer(
+    'table.import',
+    Type.Union([ImportReport, ImportStarted]),
+    'What an import has put into its table, and what it left out; without `wait` that it has begun.',
+  ),
+  answer('table.append', ImportReport, 'What an append has put into its table, and what it left out.'),
   answer('table.get', TableGetAnswer, 'A table and its imports.'),
   answer('table.list', TableListAnswer, 'A page of tables.'),
   answer('table.delete', TableDeleted),
   answer('step.list', StepListResponse, 'The steps that a chain may name.'),
+  answer('step.register', StepView, 'The step as chains may name it from now on.'),
   answer('provider.list', ProviderListAnswer, 'The carrier accounts.'),
   answer('stats.sync', SyncAnswer, 'What a repair has found.'),
   answer('stats.invalidate', InvalidateAnswer, 'Whether there were figures.'),

@@ -465,6 +465,50 @@ describe('wait, status and progress', () => {
     assert.match(JSON.stringify(found), /accepted/);
   });
 
+  it('who they were: a page of recipients, one number, who holds what', async () => {
+    // Each answer is held against its schema by the rig; here every kind of recipient is among them.
+    const recipients = [
+      { phone: phoneOf(1), variables: { name: 'Ann' } },
+      { phone: phoneOf(1), variables: { name: 'Ann' } },
+      { phone: phoneOf(2), variables: { name: 'Bo' } },
+      { phone: '12345', variables: { name: 'no number' } },
+    ];
+    const batch = { name: 'who', content: 'Hi {{name}}', providers: ['simulator'], recipients };
+    await rig.call('batch', 'create', { id: 'who', batch, start: true });
+    await rig.ended('who', ['Succeeded']);
+    const first = await rig.call('batch', 'recipients', { id: 'who', limit: 3 });
+    const { recipients: rest } = await rig.call('batch', 'recipients', {
+      id: 'who',
+      cursor: first.nextCursor,
+    });
+    const outcomes = [...first.recipients, ...rest].map(({ outcome }: { outcome: string }) => outcome);
+    assert.deepEqual(outcomes.sort(), ['accepted', 'accepted', 'duplicate', 'invalid']);
+    const ann = await rig.call('recipient', 'get', { batchId: 'who', msisdn: phoneOf(1) });
+    assert.deepEqual([ann.text, ann.segments, ann.duplicates], ['Hi Ann', 1, 1]);
+    const { report } = await rig.call('batch', 'dry-run', { id: 'who' }, 60_000);
+    assert.equal(report.total, 4);
+    assert.deepEqual(Object.keys(report).sort(), [
+      'badRows',
+      'badRowsTotal',
+      'encodings',
+      'samples',
+      'segmentHistogram',
+      'total',
+    ]);
+
+    const many = Array.from({ length: 100 }, (_, index) => ({ phone: phoneOf(index) }));
+    const slow = { ...plain, providers: ['simulator'], ratePerSecond: 1, recipients: many };
+    await rig.call('batch', 'create', { id: 'held', batch: slow, start: true });
+    await rig.events.state('held', 'DeliveryRunning');
+    await waitUntil(async () => {
+      const { tasksOut } = await rig.call('batch', 'totals');
+      return tasksOut.some(({ batchId, holder }: { batchId: string; holder: string | null }) => {
+        return batchId === 'held' && holder === 'host-b';
+      });
+    });
+    await rig.call('batch', 'abort', { id: 'held' });
+  });
+
   it('wait also waits for the batch itself: its create may still lie in the stream', async () => {
     const waiting = rig.call<BatchView>('batch', 'wait', { id: 'to-come', timeoutMs: 60_000 }, 65_000);
     // Nobody has created it when the first look is taken.

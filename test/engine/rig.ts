@@ -16,6 +16,7 @@ import { CleanUp } from '../../scripts/engine/clean-up.ts';
 import { startEngine } from '../../scripts/engine/engine.ts';
 import { type Simulator, startSimulator } from '../../scripts/engine/simulator.ts';
 import type { Servers } from '../../scripts/servers/start-servers.ts';
+import { assertFitsSchema } from '../support/fits-schema.ts';
 import { testServers } from '../support/servers.ts';
 import { type EventLog, eventLog } from './event-log.ts';
 
@@ -109,7 +110,12 @@ export async function engineRig(options: RigOptions = {}): Promise<Rig> {
       events,
       processes,
       start,
-      call: (noun, verb, body, timeoutMs) => callApi(nc, noun, verb, body, timeoutMs),
+      async call(noun, verb, body, timeoutMs) {
+        const answer = await callApi(nc, noun, verb, body, timeoutMs);
+        assertFitsSchema(noun, verb, answer);
+        // biome-ignore lint/suspicious/noExplicitAny: as above
+        return answer as any;
+      },
       async refusal(noun, verb, body) {
         try {
           const answer = await callApi(nc, noun, verb, body);

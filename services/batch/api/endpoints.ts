@@ -1,7 +1,14 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Static } from 'typebox';
 import { ulid } from 'ulid';
-import { BATCH_API, BatchView, RecipientGet } from '../../../contracts/batch-api.ts';
+import {
+  BATCH_ANSWERS,
+  type BatchesDeleted,
+  type DryRunAnswer,
+  type DryRunReport,
+  RecipientAnswer,
+} from '../../../contracts/batch-answers.ts';
+import { BATCH_API, type BatchView, RecipientGet } from '../../../contracts/batch-api.ts';
 import { errorBody, RefusedError } from '../../../contracts/errors.ts';
 import { lifeId } from '../../../contracts/ids.ts';
 import { isFinal, stateName } from '../../../contracts/states.ts';
@@ -35,114 +42,48 @@ const COMMAND_VERBS = ['update', 'start', 'pause', 'resume', 'retry', 'clone', '
 /** `sms.api.batch.*` and `sms.api.recipient.get`. */
 export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
   const { nc, store, commands, shedding, status } = deps;
-  const batch = { noun: 'batch' } as const;
-  const describe = (verb: keyof typeof BATCH_API) =>
-    (BATCH_API[verb] as { description?: string }).description ?? verb;
-
-  const commanded = COMMAND_VERBS.map((verb) =>
+  const batch = <V extends keyof typeof BATCH_API>(
+    verb: V,
+    handler: (body: Static<(typeof BATCH_API)[V]>, meta: RequestMeta) => Promise<object>,
+  ): ApiEndpoint =>
     endpoint({
-      ...batch,
+      noun: 'batch',
       verb,
-      description: describe(verb),
+      description: (BATCH_API[verb] as { description?: string }).description ?? verb,
       request: BATCH_API[verb],
-      response: BatchView,
-      handler: async ({ id, ...body }, meta) => {
-        if (verb === 'start') shedding.refuseNewWork();
-        return commands.send(id, verb, body, meta);
-      },
-    }),
-  );
+      response: BATCH_ANSWERS[verb],
+      handler,
+    });
 
   return [
-    endpoint({
-      ...batch,
-      verb: 'create',
-      description: describe('create'),
-      request: BATCH_API.create,
-      response: BatchView,
-      handler: async ({ id, ...body }, meta) => {
-        shedding.refuseNewWork();
-        return commands.send(id ?? ulid(), 'create', body, meta);
-      },
+    batch('create', async ({ id, ...body }, meta) => {
+      shedding.refuseNewWork();
+      return commands.send(id ?? ulid(), 'create', body, meta);
     }),
-    ...commanded,
-    endpoint({
-      ...batch,
-      verb: 'get',
-      description: describe('get'),
-      request: BATCH_API.get,
-      response: BatchView,
-      handler: async ({ id, history = true }) => shown(await findBatch(store, id), history),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'list',
-      description: describe('list'),
-      request: BATCH_API.list,
-      handler: (query) => listBatches(store, status, query),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'delete',
-      description: describe('delete'),
-      request: BATCH_API.delete,
-      handler: ({ id, ids, ...body }, meta) => deleteMany([...(id ? [id] : []), ...(ids ?? [])], body, meta),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'validate',
-      description: describe('validate'),
-      request: BATCH_API.validate,
-      handler: async (request) => ({ findings: await findings(request) }),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'dry-run',
-      description: describe('dry-run'),
-      request: BATCH_API['dry-run'],
-      handler: dryRun,
-    }),
-    endpoint({
-      ...batch,
-      verb: 'status',
-      description: describe('status'),
-      request: BATCH_API.status,
-      handler: ({ id }) => readStatus(status, id),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'progress',
-      description: describe('progress'),
-      request: BATCH_API.progress,
-      handler: ({ id }) => readStatus(status, id),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'wait',
-      description: describe('wait'),
-      request: BATCH_API.wait,
-      response: BatchView,
-      handler: async (request, { signal }) => shown(await waitFor({ nc, store }, request, signal)),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'recipients',
-      description: describe('recipients'),
-      request: BATCH_API.recipients,
-      handler: (request) => listRecipients(store, request),
-    }),
-    endpoint({
-      ...batch,
-      verb: 'totals',
-      description: describe('totals'),
-      request: BATCH_API.totals,
-      handler: (query) => totals(store, query),
-    }),
+    ...COMMAND_VERBS.map((verb) =>
+      batch(verb, async ({ id, ...body }, meta) => {
+        if (verb === 'start') shedding.refuseNewWork();
+        return commands.send(id, verb, body, meta);
+      }),
+    ),
+    batch('get', async ({ id, history = true }) => shown(await findBatch(store, id), history)),
+    batch('list', (query) => listBatches(store, status, query)),
+    batch('delete', ({ id, ids, ...body }, meta) =>
+      deleteMany([...(id ? [id] : []), ...(ids ?? [])], body, meta),
+    ),
+    batch('validate', async (request) => ({ findings: await findings(request) })),
+    batch('dry-run', dryRun),
+    batch('status', ({ id }) => readStatus(status, id)),
+    batch('progress', ({ id }) => readStatus(status, id)),
+    batch('wait', async (request, { signal }) => shown(await waitFor({ nc, store }, request, signal))),
+    batch('recipients', (request) => listRecipients(store, request)),
+    batch('totals', (query) => totals(store, query)),
     endpoint({
       noun: 'recipient',
       verb: 'get',
       description: 'What happened to one number, with its history.',
       request: RecipientGet,
+      response: RecipientAnswer,
       handler: (request) => getRecipient(store, request),
     }),
   ];
@@ -151,14 +92,18 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
     return viewOf(doc, { history, figures: await readFigures(status, doc) });
   }
 
-  async function deleteMany(ids: string[], body: Record<string, unknown>, meta: RequestMeta) {
+  async function deleteMany(
+    ids: string[],
+    body: Record<string, unknown>,
+    meta: RequestMeta,
+  ): Promise<BatchView | BatchesDeleted> {
     if (ids.length === 0) {
       const finding = { field: 'id', value: undefined, expected: 'id, or ids' };
       throw new RefusedError(errorBody('invalid-body', 'Which batch is to be deleted?', [finding]));
     }
     if (ids.length === 1) return commands.send(ids[0]!, 'delete', body, meta);
     const deleted: string[] = [];
-    const refused: { id: string; error: unknown }[] = [];
+    const refused: BatchesDeleted['refused'] = [];
     for (const id of ids) {
       try {
         await commands.send(id, 'delete', body, meta);
@@ -186,18 +131,21 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
   async function dryRun(
     { id, timeoutMs = 60_000, ...body }: { id: string; timeoutMs?: number },
     meta: RequestMeta,
-  ) {
+  ): Promise<DryRunAnswer> {
     const childId = `${id.slice(0, 40)}-dry-${ulid().slice(-10)}`;
     await commands.send(id, 'dry-run', { ...body, childId }, meta);
     // Its create may still be on the way: the parent's outbox has published it before it answered.
     const shadow = await waitFor({ nc, store }, { id: childId, timeoutMs }, meta.signal);
-    const report = await store.reports.findOne({ _id: lifeId(childId, shadow.incarnation) });
+    const report = await store.reports.findOne<DryRunReport>(
+      { _id: lifeId(childId, shadow.incarnation) },
+      { projection: { _id: 0, batchId: 0, version: 0, tasks: 0, createdAt: 0 } },
+    );
     return {
       dryRunId: childId,
       state: stateName(shadow.state),
       ...(shadow.reason && { reason: shadow.reason }),
       ...(isFinal(shadow.state) && { counts: viewOf(shadow).counts }),
-      report: report ?? null,
+      report,
     };
   }
 }

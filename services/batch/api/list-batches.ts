@@ -1,5 +1,6 @@
 import type { Filter } from 'mongodb';
 import type { Static } from 'typebox';
+import type { BatchList } from '../../../contracts/batch-answers.ts';
 import type { BATCH_API } from '../../../contracts/batch-api.ts';
 import { errorBody, RefusedError } from '../../../contracts/errors.ts';
 import { PHASE_STATUSES, phaseName } from '../../../contracts/states.ts';
@@ -13,7 +14,7 @@ type Query = Static<typeof BATCH_API.list>;
 const DEFAULT_LIMIT = 50;
 
 /** Newest first; the cursor is the place of the last one shown, so that pages stay right while batches come. */
-export async function listBatches(store: Store, status: StatusDeps, query: Query) {
+export async function listBatches(store: Store, status: StatusDeps, query: Query): Promise<BatchList> {
   const limit = query.limit ?? DEFAULT_LIMIT;
   const filter: Filter<BatchDocument> = { deletedAt: { $exists: false }, ...filterOf(query) };
   const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);

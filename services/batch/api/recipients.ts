@@ -1,4 +1,5 @@
 import type { Static } from 'typebox';
+import type { RecipientAnswer, RecipientList } from '../../../contracts/batch-answers.ts';
 import type { BATCH_API, RecipientGet } from '../../../contracts/batch-api.ts';
 import { errorBody, RefusedError } from '../../../contracts/errors.ts';
 import { eachRecipient, type Recipient } from '../../../lib/batch/each-recipient.ts';
@@ -26,7 +27,10 @@ function shown({ atMs, receipt, waiting, ...recipient }: Recipient) {
   };
 }
 
-export async function listRecipients(store: Store, request: Static<typeof BATCH_API.recipients>) {
+export async function listRecipients(
+  store: Store,
+  request: Static<typeof BATCH_API.recipients>,
+): Promise<RecipientList> {
   const doc = await findBatch(store, request.id);
   const limit = request.limit ?? DEFAULT_LIMIT;
   const life = { batchId: doc._id, incarnation: doc.incarnation };
@@ -56,7 +60,10 @@ function parseCursor(cursor: string): { chunk: number; position: number } {
 }
 
 /** What happened to one number in one batch. */
-export async function getRecipient(store: Store, { batchId, msisdn }: Static<typeof RecipientGet>) {
+export async function getRecipient(
+  store: Store,
+  { batchId, msisdn }: Static<typeof RecipientGet>,
+): Promise<RecipientAnswer> {
   const doc = await findBatch(store, batchId);
   const normal = normaliseMsisdn(msisdn, doc.definition.defaultCountry);
   const digits = normal.ok ? normal.msisdn : (withPlus(msisdn) ?? refuse(msisdn, normal.reason));

@@ -1,5 +1,6 @@
 import type { Filter } from 'mongodb';
 import type { Static } from 'typebox';
+import type { BatchTotals } from '../../../contracts/batch-answers.ts';
 import type { BATCH_API } from '../../../contracts/batch-api.ts';
 import { phaseName } from '../../../contracts/states.ts';
 import type { BatchDocument } from '../../../lib/store/batch-document.ts';
@@ -9,7 +10,7 @@ import { batchesAtWork, tasksOutOf } from '../../../lib/tasks/tasks-out.ts';
 const SHOWN_TASKS = 200;
 
 /** Batches by state and owner, and who holds which task since when. */
-export async function totals(store: Store, query: Static<typeof BATCH_API.totals>) {
+export async function totals(store: Store, query: Static<typeof BATCH_API.totals>): Promise<BatchTotals> {
   const { userID, scope, createdFrom, createdTo } = query;
   const filter: Filter<BatchDocument> = {
     deletedAt: { $exists: false },
