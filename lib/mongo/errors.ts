@@ -49,6 +49,8 @@ export function isTransient(error: unknown): boolean {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   if (error instanceof MongoOperationTimeoutError || error instanceof MongoWriteConcernError) return true;
   if (!(error instanceof MongoError)) return false;
+  // Of a bulk write the driver wraps whatever kept it from the server.
+  if (error instanceof MongoBulkWriteError && isTransient(error.errorResponse)) return true;
   if (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError'))
     return true;
   // The pool had no connection to give in time.

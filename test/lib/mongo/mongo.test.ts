@@ -103,13 +103,21 @@ describe('errors', () => {
 
   it('the server is killed and comes back: a guarded write is carried out once', async () => {
     await docs().insertOne({ _id: 'cas', n: 0 });
+    await docs().insertOne({ _id: 'bulk', n: 0 });
     await servers.kill('mongo');
-    const pending = retryTransient(() => docs().updateOne({ _id: 'cas', n: 0 }, { $set: { n: 1 } }), {
-      deadlineMs: 20_000,
-    });
+    const deadlineMs = 20_000;
+    const pending = Promise.all([
+      retryTransient(() => docs().updateOne({ _id: 'cas', n: 0 }, { $set: { n: 1 } }), { deadlineMs }),
+      retryTransient(
+        () =>
+          docs().bulkWrite([{ updateOne: { filter: { _id: 'bulk', n: 0 }, update: { $set: { n: 1 } } } }]),
+        { deadlineMs },
+      ),
+    ]);
     await servers.restart('mongo');
     await pending;
     assert.equal((await docs().findOne({ _id: 'cas' }))?.n, 1);
+    assert.equal((await docs().findOne({ _id: 'bulk' }))?.n, 1);
   });
 });
 
