@@ -82,7 +82,7 @@ export function healthServer(options: HealthOptions): HealthServer {
     server.listen(options.port, host);
     await once(server, 'listening');
     port = (server.address() as AddressInfo).port;
-    log.info({ host, port }, 'health and metrics are served');
+    log.info({ address: host, port }, 'health and metrics are served');
     defer(() => {
       port = undefined;
       server.closeAllConnections();

@@ -140,7 +140,7 @@ function clientOptions(options: NatsOptions): ConnectionOptions {
 function watch(nc: NatsConnection, js: JetStreamClient, jsm: JetStreamManager, log: Logger): Nats {
   let connected = true;
   let closing: Promise<void> | undefined;
-  log.info({ server: nc.getServer(), version: nc.info?.version }, 'NATS connected');
+  log.info({ server: nc.getServer(), serverVersion: nc.info?.version }, 'NATS connected');
 
   void (async () => {
     for await (const status of nc.status()) {
@@ -149,7 +149,7 @@ function watch(nc: NatsConnection, js: JetStreamClient, jsm: JetStreamManager, l
         log.warn({ server: status.server }, 'NATS disconnected');
       } else if (status.type === 'reconnect') {
         connected = true;
-        log.info({ server: status.server, version: nc.info?.version }, 'NATS reconnected');
+        log.info({ server: status.server, serverVersion: nc.info?.version }, 'NATS reconnected');
       } else if (status.type === 'error') {
         log.error({ err: status.error }, 'NATS reported an error');
       } else if (status.type === 'slowConsumer') {

@@ -79,13 +79,14 @@ function address(addr: string): RedisOptions {
 /** One line for each change: a Redis that stays away for a day must not fill the log. */
 function watch(redis: Redis, log: Logger): void {
   const { host, port } = redis.options;
+  const server = `${host}:${port}`;
   let away = false;
   redis.on('ready', () => {
     away = false;
-    log.info({ host, port }, 'Redis connected');
+    log.info({ server }, 'Redis connected');
   });
   redis.on('error', (err: Error) => {
-    if (!away) log.warn({ host, port, reason: err.message }, 'Redis is away');
+    if (!away) log.warn({ server, reason: err.message }, 'Redis is away');
     away = true;
   });
 }

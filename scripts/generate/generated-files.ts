@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path';
 import { checkoutDir } from '../servers/runtime-dir.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { metricsPage } from './metrics-page.ts';
 import { permissionsPage } from './permissions-page.ts';
 import { README_SKELETON, withSection } from './readme-section.ts';
 import { schemaFiles } from './schemas.ts';
@@ -25,6 +26,7 @@ export async function generatedFiles(): Promise<GeneratedFiles> {
   files.set('docs/states.md', statesPage());
   files.set('docs/errors.md', errorsPage());
   files.set('docs/configuration.md', await configurationPage());
+  files.set('docs/metrics.md', metricsPage());
   files.set('docs/update-permissions.md', permissionsPage());
   files.set('README.md', withSection(readIfThere('README.md') ?? README_SKELETON, 'states', stateDiagram()));
   return files;

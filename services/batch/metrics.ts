@@ -1,21 +1,21 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { type Metrics, registerMetrics } from '../../lib/metrics/metric-table.ts';
 
-export interface BatchMetrics {
-  commands: Counter<'verb' | 'result'>;
-  turnSeconds: Histogram;
-}
-
-export const batchMetrics = (registry: Registry): BatchMetrics => ({
-  commands: new Counter({
-    name: 'smsbatch_commands_total',
+export const BATCH_METRICS = {
+  commands: {
+    type: 'counter',
+    name: 'commands_total',
     help: 'Commands decided, by verb and result.',
-    labelNames: ['verb', 'result'],
-    registers: [registry],
-  }),
-  turnSeconds: new Histogram({
-    name: 'smsbatch_turn_seconds',
+    labels: ['verb', 'result'],
+  },
+  turnSeconds: {
+    type: 'histogram',
+    name: 'turn_seconds',
     help: 'Time of an actor’s turn.',
     buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 4],
-    registers: [registry],
-  }),
-});
+  },
+} as const;
+
+export type BatchMetrics = Metrics<typeof BATCH_METRICS>;
+
+export const batchMetrics = (registry: Registry): BatchMetrics => registerMetrics(registry, BATCH_METRICS);

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { Counter, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { statsConsumerShape } from '../../contracts/streams.ts';
 import { deadSubject, STATS_CONSUMER, STREAMS } from '../../contracts/subjects.ts';
 import { loopPart } from '../../lib/lifecycle/loop.ts';
@@ -16,6 +16,7 @@ import { dropStats } from '../../lib/stats/hash.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { statsEndpoints } from './api.ts';
 import { applyEvents } from './apply-events.ts';
+import { statsMetrics } from './metrics.ts';
 import { syncAll, syncOne } from './sync.ts';
 
 export interface StatsDeps {
@@ -44,12 +45,7 @@ export function startStats(deps: StatsDeps): Part {
     const { stream, ...consumer } = statsConsumerShape();
     await ensureConsumer(nats.jsm, stream, consumer);
     const publisher = publisherOf(nats);
-    const events = new Counter({
-      name: 'smsbatch_stats_updates_total',
-      help: 'Versioned values offered to Redis, by whether they were newer than what it had.',
-      labelNames: ['result'],
-      registers: [registry],
-    });
+    const metrics = statsMetrics(registry);
 
     const incomplete = new Set<string>();
     let all = false;
@@ -102,8 +98,8 @@ export function startStats(deps: StatsDeps): Part {
                 }),
               onFirst: (batchId) => incomplete.add(batchId),
               onTaken: ({ taken, refused }) => {
-                events.inc({ result: 'taken' }, taken);
-                events.inc({ result: 'refused' }, refused);
+                metrics.updates.inc({ result: 'taken' }, taken);
+                metrics.updates.inc({ result: 'refused' }, refused);
               },
             },
             messages,

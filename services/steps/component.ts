@@ -9,6 +9,7 @@ import { registerStepTypes } from '../../lib/steps/step-types.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { stepEndpoints } from './api.ts';
 import type { StepsConfig } from './config.ts';
+import type { StepMetrics } from './metrics.ts';
 import { type StepRegistry, stepTypeDocument } from './registry.ts';
 import { type Runner, runner } from './runner.ts';
 import type { Step } from './step.ts';
@@ -19,6 +20,7 @@ export interface StepsDeps {
   config: StepsConfig;
   /** Built-in steps and custom ones. */
   registry: StepRegistry;
+  metrics: StepMetrics;
   log: Logger;
   version: string;
   /** Name of this process in the tasks that it takes. */
@@ -38,7 +40,7 @@ export interface Steps extends Part {
  * `sms.api.step.*`; writes `step_types`.
  */
 export function startSteps(deps: StepsDeps): Steps {
-  const { nats, store, config, log, version } = deps;
+  const { nats, store, config, metrics, log, version } = deps;
   const { nc } = nats;
   const steps = chosen(deps.registry, config.STEP_TYPES);
   const publisher = publisherOf(nats);
@@ -48,6 +50,7 @@ export function startSteps(deps: StepsDeps): Steps {
       nats,
       store,
       publisher,
+      metrics,
       step,
       log: log.child({ step: step.type }),
       holder,

@@ -46,7 +46,7 @@ export function stepContext(options: ContextOptions): { context: StepContext; fl
         signal,
       });
     } catch (err) {
-      log.debug({ err, version: report.version }, 'progress was not published');
+      log.debug({ err, progressVersion: report.version }, 'progress was not published');
     }
   }
 

@@ -16,6 +16,7 @@ import { deliveryStep } from './delivery/delivery-step.ts';
 import { providerEndpoints } from './delivery/providers/provider-api.ts';
 import { providersConfig, readProviders } from './delivery/providers/provider-config.ts';
 import { providerSet } from './delivery/providers/provider-set.ts';
+import { stepMetrics } from './metrics.ts';
 import { stepRegistry } from './registry.ts';
 import type { Step } from './step.ts';
 
@@ -55,7 +56,8 @@ export const stepsWith = (custom: readonly Step[] = []): Component => ({
       const providers = await run(providerSet({ configs, db: store.db, publisher, limiter, hostId, log }));
       const delivery = deliveryStep({ providers, limiter, journalTasks: storeOf(journal.db).tasks });
       const registry = stepRegistry([...PLAIN_STEPS, delivery, ...custom]);
-      await run(startSteps({ nats, store, config, registry, log, version, holder: hostId }));
+      const metrics = stepMetrics(surroundings.registry);
+      await run(startSteps({ nats, store, config, registry, metrics, log, version, holder: hostId }));
       await run(
         serveApi(nats.nc, {
           name: 'smsbatch-providers',

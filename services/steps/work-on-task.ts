@@ -9,15 +9,23 @@ import type { TaskDocument } from '../../lib/store/task-document.ts';
 import { completeTask, takeTask, yieldTask } from '../../lib/tasks/take.ts';
 import { type Answer, type Carrier, failed, publishAnswer } from './answer.ts';
 import { stepContext } from './context.ts';
+import type { StepMetrics } from './metrics.ts';
 import { type Step, StepFailure, type StepOutcome } from './step.ts';
 
 export interface Workshop {
   store: Store;
   publisher: Publisher;
+  metrics: StepMetrics;
   log: Logger;
   /** Who takes the tasks: shown in their documents. */
   holder: string;
   progressEveryMs: number;
+}
+
+/** How a task ended here, and what becomes of its message. */
+interface Ended {
+  as: 'done' | 'failed' | 'yielded' | 'lost' | 'left';
+  told: Outcome;
 }
 
 /**
@@ -32,10 +40,10 @@ export async function workOnTask(
   carrier: Carrier,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { store, publisher, holder } = workshop;
+  const { store, publisher, metrics, holder } = workshop;
   const { batchId, incarnation, task: n, epoch } = message;
   const id = taskId(batchId, incarnation, step.type, n);
-  const log = workshop.log.child({ batchId, step: step.type, task: n, epoch });
+  const log = workshop.log.child({ batchId, task: n, epoch });
   const answer = async (told: Answer): Promise<Outcome> => {
     await publishAnswer(publisher, message, told, carrier);
     return 'ack';
@@ -55,14 +63,28 @@ export async function workOnTask(
       return answer({ verb: 'step-yielded', body: resultOf(taken.task) });
     case 'taken':
     case 'held':
-      return onTaken(taken.task, batch, taken.kind);
+      return measured(taken.task, batch, taken.kind);
   }
 
-  async function onTaken(
+  async function measured(
     task: TaskDocument,
     loaded: BatchDocument,
     kind: 'taken' | 'held',
   ): Promise<Outcome> {
+    metrics.tasksInHand.inc({ step: step.type });
+    const endTask = metrics.taskSeconds.startTimer({ step: step.type });
+    let outcome: Ended['as'] | 'returned' = 'returned';
+    try {
+      const ended = await onTaken(task, loaded, kind);
+      outcome = ended.as;
+      return ended.told;
+    } finally {
+      endTask({ outcome });
+      metrics.tasksInHand.dec({ step: step.type });
+    }
+  }
+
+  async function onTaken(task: TaskDocument, loaded: BatchDocument, kind: 'taken' | 'held'): Promise<Ended> {
     const { context, flush } = stepContext({ ...workshop, task, message, batch: loaded, log, signal });
     let outcome: StepOutcome;
     try {
@@ -73,7 +95,7 @@ export async function workOnTask(
       const told = await answer(failed(error.code, error.message, error.findings));
       // Behind the answer: before it, a crash between the two would make of the failure a mere stop.
       await yieldTask(store.tasks, task, {});
-      return told;
+      return { as: 'failed', told };
     } finally {
       await flush();
     }
@@ -85,28 +107,26 @@ export async function workOnTask(
     }
   }
 
-  async function end(task: TaskDocument, outcome: StepOutcome): Promise<Outcome> {
+  async function end(task: TaskDocument, outcome: StepOutcome): Promise<Ended> {
     switch (outcome.kind) {
       case 'lost':
         log.warn('someone else has the task: left without a word');
-        return 'leave';
+        return { as: 'lost', told: 'leave' };
       case 'left':
-        return { nak: 0 };
+        return { as: 'left', told: { nak: 0 } };
       case 'done': {
         if (!(await completeTask(store.tasks, task, storedEnd(outcome.result))))
           return end(task, { kind: 'lost' });
-        const ended = await answer({ verb: 'step-done', body: withResult(outcome.result) });
+        const told = await answer({ verb: 'step-done', body: withResult(outcome.result) });
         if (outcome.forget) await store.tasks.deleteOne({ _id: id, ownerSeq: task.ownerSeq });
-        return ended;
+        return { as: 'done', told };
       }
       case 'yielded': {
         if (!(await yieldTask(store.tasks, task, storedEnd(outcome.result))))
           return end(task, { kind: 'lost' });
         const { stop } = outcome;
-        return answer({
-          verb: 'step-yielded',
-          body: { ...withResult(outcome.result), ...(stop && { stop }) },
-        });
+        const body = { ...withResult(outcome.result), ...(stop && { stop }) };
+        return { as: 'yielded', told: await answer({ verb: 'step-yielded', body }) };
       }
     }
   }

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
-import { Counter, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { ulid } from 'ulid';
 import { errorBody, RefusedError } from '../../contracts/errors.ts';
 import type { ImportReport } from '../../contracts/tables.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import { type PlaceRows, placeRows } from '../../lib/tables/place-rows.ts';
+import { tableMetrics } from './metrics.ts';
 
 /** They share one process; what comes beyond is refused rather than kept waiting without a word. */
 const IMPORTS_AT_ONCE = 4;
@@ -34,17 +35,7 @@ export function runningImports(deps: {
   const { store, log, registry, signal } = deps;
   const running = new Set<Promise<unknown>>();
   const appending = new Set<Promise<unknown>>();
-  const rowsTotal = new Counter({
-    name: 'smsbatch_table_rows_total',
-    help: 'Rows that imports put into tables.',
-    registers: [registry],
-  });
-  const importsTotal = new Counter({
-    name: 'smsbatch_table_imports_total',
-    help: 'Imports and appends, by how they ended.',
-    labelNames: ['result'],
-    registers: [registry],
-  });
+  const metrics = tableMetrics(registry);
 
   async function logged(wanted: NewImport, onBegun: (importId: string) => void): Promise<ImportReport> {
     const { requestId, ...options } = wanted;
@@ -52,13 +43,13 @@ export function runningImports(deps: {
     const about = { table: options.table, importId, source: options.source.label, requestId };
     try {
       const report = await placeRows(store, { ...options, importId, signal, onBegun });
-      rowsTotal.inc(report.rows);
-      importsTotal.inc({ result: report.duplicateOf === undefined ? 'done' : 'duplicate' });
+      metrics.rows.inc(report.rows);
+      metrics.imports.inc({ result: report.duplicateOf === undefined ? 'done' : 'duplicate' });
       const { rows, badLines, invalidNumbers, duplicateOf } = report;
       log.info({ ...about, rows, badLines, invalidNumbers, duplicateOf }, 'imported');
       return report;
     } catch (error) {
-      importsTotal.inc({ result: 'failed' });
+      metrics.imports.inc({ result: 'failed' });
       if (signal.aborted) throw new RefusedError(errorBody('unavailable', STOPPED));
       if (error instanceof RefusedError) log.info({ ...about, reason: error.body.message }, 'import refused');
       else log.error({ ...about, err: error }, 'import failed');

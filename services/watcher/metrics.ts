@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { type Metrics, registerMetrics } from '../../lib/metrics/metric-table.ts';
 
-const WATCHER_METRICS = {
+export const WATCHER_METRICS = {
   swept: {
     type: 'counter',
     name: 'watcher_swept_total',

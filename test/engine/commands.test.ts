@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { BatchView } from '../../contracts/batch-api.ts';
 import type { ErrorBody } from '../../contracts/errors.ts';
@@ -516,6 +517,15 @@ describe('wait, status and progress', () => {
     await rig.command('to-come', 'create', { batch: { ...plain, providers: ['simulator'] }, start: true });
     assert.equal((await waiting).state, 'Succeeded');
   });
+});
+
+it('each line of the log is one JSON object without a key twice', () => {
+  for (const { logFile } of rig.processes.values()) {
+    const lines = readFileSync(logFile, 'utf8').split('\n').filter(Boolean);
+    assert.ok(lines.length > 5, logFile);
+    // A key that stands twice is lost on the way.
+    for (const line of lines) assert.equal(JSON.stringify(JSON.parse(line)), line);
+  }
 });
 
 async function waitUntil(isSo: () => Promise<boolean>, withinMs = 20_000): Promise<void> {

@@ -89,6 +89,33 @@ describe('a task of a custom step', () => {
     assert.equal(runs, 3);
   });
 
+  it('is counted while it is worked on, and timed by how it ended', async () => {
+    const inHand = async () =>
+      /^smsbatch_step_tasks_in_hand\{step="timed"\} (\d+)$/m.exec(await scraped())?.[1];
+    const scraped = () => rig.metrics.metrics();
+    const seen: unknown[] = [];
+    await rig.serve([
+      custom('timed', async () => {
+        seen.push(await inHand());
+        if (seen.length === 1) throw new Error('the server is away');
+        if (seen.length === 2) return { kind: 'done' };
+        throw new StepFailure('no-credit', 'There is no credit.');
+      }),
+    ]);
+    await rig.run(await rig.batch('b12', {}), 'timed');
+    await rig.run(await rig.batch('b13', {}), 'timed');
+    await messageGone(stepSubject('timed', 'b13', 0, 1));
+    assert.deepEqual(seen, ['1', '1', '1']);
+    assert.equal(await inHand(), '0');
+    const text = await scraped();
+    for (const outcome of ['returned', 'done', 'failed']) {
+      assert.match(
+        text,
+        new RegExp(`^smsbatch_step_task_seconds_count\\{step="timed",outcome="${outcome}"\\} 1$`, 'm'),
+      );
+    }
+  });
+
   it('fails with the findings of a result that fits no schema', async () => {
     await rig.serve([custom('odd', async () => ({ kind: 'done', result: { rows: 3 } as never }))]);
     const { verb, body } = await rig.run(await rig.batch('b5', {}), 'odd');

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import type { BatchDefinition, InlineRecipient } from '../../../contracts/batch.ts';
 import { lifeId } from '../../../contracts/ids.ts';
 import type { StepTask } from '../../../contracts/steps.ts';
@@ -15,6 +16,7 @@ import { givenRows } from '../../../lib/tables/sources/given-rows.ts';
 import { holdTasks, issueTasks } from '../../../lib/tasks/issue.ts';
 import { PLAIN_STEPS } from '../../../services/steps/built-in-steps.ts';
 import { type Steps, startSteps } from '../../../services/steps/component.ts';
+import { stepMetrics } from '../../../services/steps/metrics.ts';
 import { stepRegistry } from '../../../services/steps/registry.ts';
 import type { Step } from '../../../services/steps/step.ts';
 import { testServers } from '../../support/servers.ts';
@@ -31,6 +33,8 @@ export interface Answer {
 /** Servers, streams and a store; hands out tasks as the actor does, and hears the answers. */
 export interface Rig extends AsyncDisposable {
   nats: Nats;
+  /** Of all processes that it serves. */
+  metrics: Registry;
   store: Store;
   publisher: Publisher;
   urls: { natsUrl: string; mongoUrl: string; mongoDatabase: string };
@@ -73,6 +77,7 @@ export async function testRig(): Promise<Rig> {
     await ensureStream(nats.jsm, shape as Parameters<typeof ensureStream>[1]);
   const store = storeOf(mongo.db);
   const publisher = publisherOf(nats);
+  const metrics = new Registry();
   const started: Steps[] = [];
   const answers: Answer[] = [];
   const waiting: { key: string; resolve: (answer: Answer) => void }[] = [];
@@ -86,6 +91,7 @@ export async function testRig(): Promise<Rig> {
 
   const rig: Rig = {
     nats,
+    metrics,
     store,
     publisher,
     urls: { natsUrl, mongoUrl, mongoDatabase },
@@ -96,6 +102,7 @@ export async function testRig(): Promise<Rig> {
         store,
         config: { STEP_TYPES: types },
         registry: stepRegistry(steps),
+        metrics: stepMetrics(metrics),
         log: silent,
         version: '1.0.0',
         expiresMs: 1_000,
