@@ -53,7 +53,7 @@ export const ReceiptColumns = Type.Object(
     msisdns: Type.String({ description: 'Digits of the handsets, one a line.' }),
     states: Type.String({
       minLength: 1,
-      maxLength: 2_000,
+      maxLength: 10_000,
       pattern: `^[${Object.values(RECEIPT_LETTERS).join('')}]*$`,
       description: `One letter each: ${lettersInWords}.`,
     }),

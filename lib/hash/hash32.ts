@@ -19,6 +19,20 @@ export function hash32(text: string, from = 0, end = text.length): number {
   return finalise(hash);
 }
 
+/**
+ * hash32 of a text in lower case, without a copy of it.
+ * @returns undefined where it is not of visible ASCII characters alone
+ */
+export function hash32Lower(text: string, from: number, end: number): number | undefined {
+  let hash = FNV_OFFSET;
+  for (let i = from; i < end; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x21 || unit > 0x7e) return undefined;
+    hash = Math.imul(hash ^ (unit >= 0x41 && unit <= 0x5a ? unit | 0x20 : unit), FNV_PRIME);
+  }
+  return finalise(hash);
+}
+
 function hashOctets(octets: Uint8Array): number {
   let hash = FNV_OFFSET;
   for (let i = 0; i < octets.length; i++) hash = Math.imul(hash ^ octets[i]!, FNV_PRIME);

@@ -1,4 +1,4 @@
-import { hash32 } from '../hash/hash32.ts';
+import { hash32, hash32Lower } from '../hash/hash32.ts';
 import { canonicalMessageId, messageIdVariants } from '../smpp/message-id.ts';
 
 /** Digits of a number that a double holds exactly, read as hexadecimal too. */
@@ -9,27 +9,19 @@ const DECIMAL = /^[0-9]+$/;
 const LONGEST_NUMBER = 40;
 
 const ZERO = 0x30;
-const NINE = 0x39;
-const LOWER_A = 0x61;
 const LOWER_Z = 0x7a;
 const LOWER_F = 0x66;
 
 /**
- * The key under which message ids are compared: 32 bits instead of a string a recipient. A canonical id is its own key's
- * text, without the copies that making it canonical costs.
+ * The key under which message ids are compared: 32 bits of the canonical form instead of a string a recipient. It is made
+ * without a copy of the text, as long as that is visible ASCII.
  * @param from of the id within a longer text
  */
-export const idKey = (text: string, from = 0, end = text.length): number =>
-  isCanonical(text, from, end) ? hash32(text, from, end) : hash32(canonicalMessageId(text.slice(from, end)));
-
-/** Lower-case letters and digits without a zero in front: what most carriers write. */
-function isCanonical(text: string, from: number, end: number): boolean {
-  if (from === end || text.charCodeAt(from) === ZERO) return false;
-  for (let i = from; i < end; i++) {
-    const code = text.charCodeAt(i);
-    if (!((code >= ZERO && code <= NINE) || (code >= LOWER_A && code <= LOWER_Z))) return false;
-  }
-  return true;
+export function idKey(text: string, from = 0, end = text.length): number {
+  let start = from;
+  while (start < end - 1 && text.charCodeAt(start) === ZERO) start += 1;
+  const key = start < end ? hash32Lower(text, start, end) : undefined;
+  return key ?? hash32(canonicalMessageId(text.slice(from, end)));
 }
 
 /** Whether it may be a number of so many digits that its other forms take BigInt. */

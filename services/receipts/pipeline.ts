@@ -37,11 +37,11 @@ const TRIES_OF_POISON = 3;
  * From the beginning of a round to that of the next, so that chunks which are being sent are written once or twice and not
  * with each group of receipts; a first receipt waits for nothing.
  */
-const ROUND_EVERY_MS = 400;
+const ROUND_EVERY_MS = 500;
 /** So many make a round at once. */
-const FULL_ROUND = 20_000;
+const FULL_ROUND = 50_000;
 /** Receipts read ahead of the round that is being stored. */
-const MAX_QUEUED = 30_000;
+const MAX_QUEUED = 60_000;
 
 /** From messages of SMS_RECEIPTS to receipt documents, one round after the other. */
 export class Pipeline {

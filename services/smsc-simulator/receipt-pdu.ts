@@ -85,33 +85,59 @@ function createDateText(digits: number): (ms: number) => string {
 const submitDate = { 10: createDateText(10), 12: createDateText(12) };
 const doneDate = { 10: createDateText(10), 12: createDateText(12) };
 
-function textOf(job: ReceiptJob, nowMs: number): string {
-  const done = job.state === 'DELIVRD' ? '001' : '000';
-  const error = job.state === 'DELIVRD' || job.state === 'ACCEPTD' || job.state === 'ENROUTE' ? '000' : '034';
+function unusualText(job: ReceiptJob, nowMs: number): string {
   switch (job.format) {
-    case 'tlv':
-      return '';
     case 'csvAndTlv':
       return `${job.messageId},${job.destination},${job.state},${new Date(nowMs).toISOString()}`;
     case 'oneWordDates': {
       const state = job.state === 'REJECTD' ? 'REJECTED' : job.state;
       const dates = `submitdate:${submitDate[12](job.submittedAtMs)} donedate:${doneDate[12](nowMs)}`;
-      return `id:${job.messageId} ${dates} stat:${state} err:${error} text:`;
+      return `id:${job.messageId} ${dates} stat:${state} err:${errorOf(job.state)} text:`;
     }
-    case 'text':
-    case 'both': {
-      const dates = `submit date:${submitDate[10](job.submittedAtMs)} done date:${doneDate[10](nowMs)}`;
-      return `id:${job.messageId} sub:001 dlvrd:${done} ${dates} stat:${job.state} err:${error} text:`;
-    }
+    default:
+      return '';
   }
+}
+
+const errorOf = (state: ReceiptState): string =>
+  state === 'DELIVRD' || state === 'ACCEPTD' || state === 'ENROUTE' ? '000' : '034';
+
+const tail = { state: '', submitted: '', done: '', octets: Buffer.alloc(0) };
+
+/** What stands behind the id of the usual receipt: the same for thousands in a row. */
+function tailOf({ state, submittedAtMs }: ReceiptJob, nowMs: number): Buffer {
+  const submitted = submitDate[10](submittedAtMs);
+  const done = doneDate[10](nowMs);
+  if (state !== tail.state || submitted !== tail.submitted || done !== tail.done) {
+    const delivered = state === 'DELIVRD' ? '001' : '000';
+    const dates = `submit date:${submitted} done date:${done}`;
+    const text = ` sub:001 dlvrd:${delivered} ${dates} stat:${state} err:${errorOf(state)} text:`;
+    Object.assign(tail, { state, submitted, done, octets: Buffer.from(text, 'latin1') });
+  }
+  return tail.octets;
 }
 
 const scratch = Buffer.alloc(1024);
 
-function putString(at: number, text: string): number {
+function putText(at: number, text: string): number {
   for (let i = 0; i < text.length; i++) scratch[at++] = text.charCodeAt(i);
-  scratch[at++] = 0;
   return at;
+}
+
+function putString(at: number, text: string): number {
+  const end = putText(at, text);
+  scratch[end] = 0;
+  return end + 1;
+}
+
+function putShortMessage(at: number, job: ReceiptJob, nowMs: number): number {
+  if (job.format !== 'text' && job.format !== 'both') {
+    return at + scratch.write(unusualText(job, nowMs).slice(0, 254), at, 'latin1');
+  }
+  const behindId = putText(putText(at, 'id:'), job.messageId);
+  const octets = tailOf(job, nowMs);
+  scratch.set(octets, behindId);
+  return behindId + octets.length;
 }
 
 /** The deliver_sm, with sequence number 0; valid until the next one. Written by hand: it goes out once a message. */
@@ -129,9 +155,9 @@ export function encodeReceipt(job: ReceiptJob, nowMs: number): Uint8Array {
   // protocol_id to sm_default_msg_id: eight bytes, all 0 or empty.
   scratch.fill(0, at, at + 8);
   at += 8;
-  const text = textOf(job, nowMs).slice(0, 254);
-  scratch[at++] = text.length;
-  at += scratch.write(text, at, 'latin1');
+  const text = at + 1;
+  at = putShortMessage(text, job, nowMs);
+  scratch[text - 1] = at - text;
   if (job.format !== 'text' && job.format !== 'oneWordDates') {
     scratch.writeUInt16BE(tlvTable.receipted_message_id.tag, at);
     scratch.writeUInt16BE(job.messageId.length + 1, at + 2);

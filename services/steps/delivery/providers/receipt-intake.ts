@@ -9,8 +9,11 @@ import {
 import { receiptSubject, STREAMS } from '../../../../contracts/subjects.ts';
 import type { Publisher } from '../../../../lib/nats/publish.ts';
 
-const MAX_GROUP = 2_000;
-const LINGER_MS = 20;
+const MAX_GROUP = 4_000;
+/** A group leaves when none has come for so long: a carrier with a small window waits for our answers. */
+const QUIET_MS = 5;
+/** Or at this age, while they keep coming. */
+const LINGER_MS = 50;
 /** Groups on their way to the stream; beyond, receipts wait, and with them the carrier. */
 const MAX_PUBLISHING = 4;
 
@@ -43,7 +46,9 @@ interface Group {
   states: string[];
   errors: string[];
   hasErrors: boolean;
+  /** When it was begun: ms since 1970, and performance.now(). */
   atMs: number;
+  sinceMs: number;
   givers: ReceiptGiver[];
   tickets: number[];
   lateAnswers: LateAnswer[];
@@ -56,6 +61,7 @@ const emptyGroup = (): Group => ({
   errors: [],
   hasErrors: false,
   atMs: 0,
+  sinceMs: 0,
   givers: [],
   tickets: [],
   lateAnswers: [],
@@ -77,6 +83,7 @@ function* parts(group: Group): Generator<Group> {
       errors: cut(group.errors),
       hasErrors: group.hasErrors,
       atMs: group.atMs,
+      sinceMs: group.sinceMs,
       givers: cut(group.givers),
       tickets: cut(group.tickets),
       lateAnswers: cut(group.lateAnswers),
@@ -97,7 +104,7 @@ const LINE_BREAK = /\n/g;
 const oneLine = (text: string): string => (text.includes('\n') ? text.replace(LINE_BREAK, ' ') : text);
 
 /**
- * Receipts and late answers of one provider, in groups to `sms.receipt.<provider>`: at most 2,000, or what came in 20 ms.
+ * Receipts and late answers of one provider, in groups to `sms.receipt.<provider>`: at most 4,000, or what came in 50 ms.
  * Nothing is dropped: what cannot be stored stays unanswered, and unanswered receipts stop the reading of the session.
  */
 export function receiptIntake(options: {
@@ -110,19 +117,30 @@ export function receiptIntake(options: {
   const { provider, publisher, id, log } = options;
   let group = emptyGroup();
   let timer: NodeJS.Timeout | undefined;
+  /** Of the group when it was last looked at. */
+  let sizeBefore = 0;
   let count = 0;
   const publishing = new Set<Promise<void>>();
 
   const size = () => group.states.length + group.lateAnswers.length;
 
+  function begin(): void {
+    group.atMs = Date.now();
+    group.sinceMs = performance.now();
+  }
+
   function added(): void {
     if (size() >= MAX_GROUP && publishing.size < MAX_PUBLISHING) send();
-    else timer ??= setTimeout(due, LINGER_MS);
+    else timer ??= setTimeout(due, QUIET_MS);
   }
 
   function due(): void {
     timer = undefined;
-    if (size() > 0 && publishing.size < MAX_PUBLISHING) send();
+    if (size() === 0 || publishing.size >= MAX_PUBLISHING) return;
+    const quiet = size() === sizeBefore;
+    sizeBefore = size();
+    if (quiet || performance.now() - group.sinceMs >= LINGER_MS) send();
+    else timer = setTimeout(due, QUIET_MS);
   }
 
   function send(): void {
@@ -130,6 +148,7 @@ export function receiptIntake(options: {
     timer = undefined;
     const whole = group;
     group = emptyGroup();
+    sizeBefore = 0;
     for (const part of parts(whole)) {
       const done: Promise<void> = publish(part).finally(() => {
         publishing.delete(done);
@@ -172,7 +191,7 @@ export function receiptIntake(options: {
 
   return {
     receipt({ messageId, msisdn, state, error }, giver, ticket) {
-      if (group.states.length === 0) group.atMs = Date.now();
+      if (size() === 0) begin();
       group.messageIds.push(oneLine(messageId));
       group.msisdns.push(oneLine(msisdn));
       group.states.push(RECEIPT_LETTERS[state]);
@@ -183,6 +202,7 @@ export function receiptIntake(options: {
       added();
     },
     lateAnswer(answer) {
+      if (size() === 0) begin();
       group.lateAnswers.push(answer);
       added();
     },

@@ -55,7 +55,7 @@ test('a full group leaves at once, the rest soon; each receipt is answered after
   });
   const answered: [boolean, number][] = [];
   const carrier = giver((...answer) => answered.push(answer));
-  for (let n = 0; n < 2_700; n++) intake.receipt(receiptOf(n), carrier, n);
+  for (let n = 0; n < 4_700; n++) intake.receipt(receiptOf(n), carrier, n);
   assert.equal(published.length, 1);
   const flushed = intake.flush();
   assert.deepEqual(answered, []);
@@ -63,15 +63,15 @@ test('a full group leaves at once, the rest soon; each receipt is answered after
   await flushed;
   assert.deepEqual(
     groups().map(({ columns }) => columns?.states),
-    ['d'.repeat(2_000), 'd'.repeat(700)],
+    ['d'.repeat(4_000), 'd'.repeat(700)],
   );
   assert.deepEqual(
     groups().flatMap(({ columns }) => columns!.messageIds.split('\n')),
-    Array.from({ length: 2_700 }, (_, n) => String(n)),
+    Array.from({ length: 4_700 }, (_, n) => String(n)),
   );
   assert.deepEqual(
     answered,
-    Array.from({ length: 2_700 }, (_, n) => [true, n]),
+    Array.from({ length: 4_700 }, (_, n) => [true, n]),
   );
   assert.equal(new Set(published.map(({ msgId }) => msgId)).size, 2);
   assert.ok(published.every(({ subject }) => subject === 'sms.receipt.sim'));
