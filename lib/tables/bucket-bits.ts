@@ -26,10 +26,16 @@ export const estimatedRows = (seen: number, fraction: number | undefined): numbe
 
 const OUTGROWN = 8;
 
-/** Too few buckets for its rows, or too many chunks for them (many small appends). */
+/**
+ * Too few buckets for its rows, or too many chunks for them (many small appends). With less than eight buckets every
+ * doubling counts: the first append alone has chosen how many workers find work.
+ */
 export function hasOutgrown(table: Pick<TableDocument, 'rows' | 'chunks' | 'bucketBits'>): boolean {
   const buckets = 2 ** table.bucketBits;
-  const crowded = table.bucketBits < MAX_BUCKET_BITS && table.rows > OUTGROWN * ROWS_A_BUCKET * buckets;
+  const crowded =
+    table.bucketBits < BITS_FOR_EIGHT
+      ? bucketBitsFor(table.rows) > table.bucketBits
+      : table.bucketBits < MAX_BUCKET_BITS && table.rows > OUTGROWN * ROWS_A_BUCKET * buckets;
   const fragmented = table.chunks > 4 * Math.ceil(table.rows / CHUNK_SIZE) + 2 * buckets;
   return crowded || fragmented;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Store } from '../../../lib/store/collections.ts';
-import { hasOutgrown } from '../../../lib/tables/bucket-bits.ts';
+import { bucketBitsFor, hasOutgrown } from '../../../lib/tables/bucket-bits.ts';
 import { deleteTable } from '../../../lib/tables/delete-table.ts';
 import { freeze } from '../../../lib/tables/freeze.ts';
 import { sourceChunkAt } from '../../../lib/tables/partition-layout.ts';
@@ -72,6 +72,28 @@ describe('replaceIfOutgrown', () => {
       rows += (await store.sourceChunks.findOne({ _id: sourceChunkAt(frozen, index).id }))!.size;
     }
     assert.equal(rows, 45_001);
+  });
+
+  it('lets a table of some size, made by appends, spread over eight workers', async () => {
+    await append('spread', 0, 1);
+    const lines = Array.from({ length: 17_000 }, (_, n) => `+${mobile(1_000 + n)},${n}`);
+    await placeRows(store, { table: 'spread', source: csvSource(octets(`phone,n\n${lines.join('\n')}`)) });
+    assert.equal((await freeze(store, 'spread')).taskStarts.length, 1);
+    assert.equal(await replaceIfOutgrown(store, 'spread'), true);
+    const { taskStarts, total } = await freeze(store, 'spread');
+    assert.deepEqual([taskStarts.length, total], [8, 17_001]);
+  });
+
+  it('has few occasions: a table that grows row by row is placed anew three times on its way to eight buckets', () => {
+    const table = { rows: 0, chunks: 0, bucketBits: 0 };
+    const placedAnew: number[] = [];
+    for (table.rows = 1; table.rows <= 300_000; table.rows += 1) {
+      if (!hasOutgrown(table)) continue;
+      placedAnew.push(table.rows);
+      table.bucketBits = Math.max(table.bucketBits, bucketBitsFor(table.rows));
+    }
+    assert.deepEqual(placedAnew, [4_000, 8_000, 16_000]);
+    assert.ok(hasOutgrown({ ...table, rows: 320_001 }));
   });
 
   it('while others append: all rows are in it', async () => {
