@@ -48,7 +48,7 @@ export function presence(options: PresenceOptions): Presence {
     const host = heard.slice(subject.length + 1);
     if (leaving) heardAt.delete(host);
     else {
-      if (!heardAt.has(host)) options.log.debug({ subject, heard: host }, 'host heard');
+      if (!heardAt.has(host)) options.log.debug({ subject, hostId: host }, 'host heard');
       heardAt.set(host, now());
     }
   }

@@ -87,6 +87,7 @@ async function run(
 
   const registry = createRegistry({ service, version });
   const servers = surroundings({ config, env, hostId, registry, log });
+  let started = false;
   const health = healthServer({
     port: config.HTTP_PORT,
     host: config.HTTP_HOST,
@@ -95,6 +96,8 @@ async function run(
     hostId,
     registry,
     log,
+    // From the first moment: components may take their time to connect to carriers.
+    checks: { start: must(() => started, 'under way') },
   });
   const working = part('components', async ({ run: runInside, defer }) => {
     const parts = chosen.map((component) => component.start(servers.get()));
@@ -108,6 +111,7 @@ async function run(
       nats: must(() => nats.connected(), 'disconnected'),
       mongodb: () => mongo.ping(),
     });
+    started = true;
     log.info({ components: names, httpPort: health.port(), pid: process.pid }, 'ready');
   });
   await runUntilSignal([servers, health, working, ready], {

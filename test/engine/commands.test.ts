@@ -10,7 +10,7 @@ import { engineRig, phoneOf, type Rig } from './rig.ts';
 
 let rig: Rig;
 before(async () => {
-  rig = await engineRig();
+  rig = await engineRig({ env: { HTTP_PORT: '0' } });
 });
 after(async () => {
   await rig?.[Symbol.asyncDispose]();
@@ -517,6 +517,29 @@ describe('wait, status and progress', () => {
     await rig.command('to-come', 'create', { batch: { ...plain, providers: ['simulator'] }, start: true });
     assert.equal((await waiting).state, 'Succeeded');
   });
+});
+
+it('health and metrics are served over HTTP', async () => {
+  const { httpPort } = rig.processes.get('host-b')!.readyLine;
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${httpPort}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+  for (const path of ['/livez', '/readyz']) assert.deepEqual(await get(path), { status: 200, text: 'ok\n' });
+  const detail = JSON.parse((await get('/healthz')).text);
+  assert.equal(detail.ready, true);
+  assert.deepEqual(
+    detail.checks.map(({ name }: { name: string }) => name),
+    ['start', 'nats', 'mongodb'],
+  );
+  const metrics = (await get('/metrics')).text;
+  for (const name of [
+    'smsbatch_commands_total',
+    'smsbatch_step_task_seconds_bucket',
+    'process_cpu_seconds_total',
+  ]) {
+    assert.match(metrics, new RegExp(`^${name}\\b`, 'm'));
+  }
 });
 
 it('each line of the log is one JSON object without a key twice', () => {
