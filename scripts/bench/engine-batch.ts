@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { BatchView } from '../../contracts/batch-api.ts';
+import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { callApi } from '../engine/api.ts';
 import { CONTENT, SENDER } from './message.ts';
 
@@ -11,6 +12,7 @@ export interface EngineRun {
 }
 
 const WAIT_MS = 600_000;
+const RECEIPTS_WITHIN_MS = 120_000;
 
 /** `sms.api.table.import` of a file on the engine's host. @returns seconds */
 export async function importFile(nc: NatsConnection, table: string, path: string): Promise<number> {
@@ -47,6 +49,17 @@ export async function runBatch(
     );
   }
   return { id, counts: ended.counts, phases: phasesOf(await callApi<BatchView>(nc, 'batch', 'get', { id })) };
+}
+
+/** Every receipt of a batch has been applied. */
+export async function allDelivered(nc: NatsConnection, id: string, rows: number): Promise<void> {
+  const deadline = performance.now() + RECEIPTS_WITHIN_MS;
+  while (performance.now() < deadline) {
+    const status = await callApi<{ receipts?: { delivered: number } }>(nc, 'batch', 'status', { id });
+    if (status.receipts?.delivered === rows) return;
+    await sleep(200);
+  }
+  throw new Error(`batch ${id}: the receipts did not all come`);
 }
 
 function phasesOf({ history = [] }: BatchView): Record<string, number> {

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { withTimeout } from '../../lib/lifecycle/deadline.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -23,19 +24,32 @@ export interface Child extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** Compiles the product into dist/, as `npm run build` does: what production runs. */
+export const build = (): Promise<unknown> =>
+  promisify(execFile)(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
+    { cwd: root },
+  );
+
 /** Starts a TypeScript program of this project and waits for the JSON line in which it says that it is ready. */
 export async function startChild(options: {
   name: string;
   script: string;
   args?: readonly string[];
   env?: Record<string, string | undefined>;
+  /** What `build` has made of it, not the source. */
+  built?: boolean;
   logDir: string;
   isReady: (line: Record<string, unknown>) => boolean;
 }): Promise<Child> {
-  const { name, script, args = [], env, logDir, isReady } = options;
+  const { name, script, args = [], env, built = false, logDir, isReady } = options;
+  const program = built
+    ? [join(root, 'dist', script.replace(/\.ts$/, '.js'))]
+    : ['--import', 'tsx', join(root, script)];
   const logFile = join(logDir, `${name}.log`);
   const log = createWriteStream(logFile, { flags: 'a' });
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, script), ...args], {
+  const child = spawn(process.execPath, [...program, ...args], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

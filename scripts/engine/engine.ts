@@ -6,6 +6,8 @@ export interface EngineOptions {
   /** As SMSBATCH_PROVIDERS takes them. */
   providers: readonly object[];
   env?: Record<string, string | undefined>;
+  /** From dist/, as in production. */
+  built?: boolean;
 }
 
 /** The environment of one process of the product. */
@@ -35,6 +37,7 @@ export function startEngine(
     name,
     script: 'services/main.ts',
     args: components,
+    built: options.built ?? false,
     logDir: options.servers.logDir,
     isReady: (line) => line.msg === 'ready',
     env: engineEnvironment(name, options),

@@ -32,12 +32,13 @@ export interface Simulator extends Child {
 /** The SMSC simulator as a process of its own, on free ports. */
 export async function startSimulator(
   logDir: string,
-  options: { name?: string; behaviour?: object; ledger?: 'full' | 'counts' } = {},
+  options: { name?: string; behaviour?: object; ledger?: 'full' | 'counts'; built?: boolean } = {},
 ): Promise<Simulator> {
-  const { name = 'simulator', behaviour = {}, ledger: kept = 'full' } = options;
+  const { name = 'simulator', behaviour = {}, ledger: kept = 'full', built = false } = options;
   const child = await startChild({
     name,
     script: 'services/smsc-simulator/main.ts',
+    built,
     logDir,
     isReady: (line) => line.ready === true,
     env: {
