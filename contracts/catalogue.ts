@@ -8,10 +8,27 @@ import { EVENTS } from './events.ts';
 import { ProviderListAnswer, ProviderListRequest } from './provider-api.ts';
 import { OrphansAnswer, RECEIPT_API } from './receipt-api.ts';
 import { ReceiptGroup } from './receipts.ts';
+import { TARGETS } from './schedule.ts';
+import {
+  PreviewAnswer,
+  RunAnswer,
+  SCHEDULE_API,
+  SCHEDULE_COMMANDS,
+  ScheduleListAnswer,
+  ScheduleView,
+} from './schedule-api.ts';
+import { SCHEDULE_EVENTS } from './schedule-events.ts';
 import { InvalidateAnswer, ServiceMetrics, STATS_API, SyncAnswer } from './stats-api.ts';
 import { StepListRequest, StepListResponse, StepRegisterRequest, StepView } from './step-api.ts';
 import { StepTask } from './steps.ts';
-import { apiSubject, commandSubject, eventSubject, receiptSubject } from './subjects.ts';
+import {
+  apiSubject,
+  commandSubject,
+  eventSubject,
+  receiptSubject,
+  scheduleCommandSubject,
+  taskSubject,
+} from './subjects.ts';
 import {
   ImportReport,
   ImportStarted,
@@ -25,6 +42,7 @@ import {
   TableListAnswer,
   TableListRequest,
 } from './tables.ts';
+import { TaskRunAnswer, TaskRunRequest } from './task-api.ts';
 
 /** Folders of contracts/schemas/. Commands and events have nothing in common, on purpose. */
 export const SCHEMA_KINDS = [
@@ -35,6 +53,7 @@ export const SCHEMA_KINDS = [
   'requests',
   'answers',
   'sources',
+  'targets',
   'errors',
 ] as const;
 export type SchemaKind = (typeof SCHEMA_KINDS)[number];
@@ -54,6 +73,7 @@ const described = (schema: TSchema, otherwise: string): string =>
   (schema as { description?: string }).description ?? otherwise;
 
 const ID = '<batchId>';
+const SCHEDULE = '<scheduleId>';
 
 const ANSWERS_OF_STEPS: Record<string, string> = {
   'step-done': 'Answer of a step: the task’s work is done and stored.',
@@ -67,6 +87,36 @@ const commands = Object.entries(COMMANDS).map(
     name,
     subject: commandSubject(ID, name),
     description: described(schema, ANSWERS_OF_STEPS[name] ?? name),
+    schema,
+  }),
+);
+
+const scheduleCommands = Object.entries(SCHEDULE_COMMANDS).map(
+  ([verb, schema]): CatalogueEntry => ({
+    kind: 'commands',
+    name: `schedule.${verb}`,
+    subject: scheduleCommandSubject(SCHEDULE, verb),
+    description: described(schema, verb),
+    schema,
+  }),
+);
+
+const scheduleEvents = Object.entries(SCHEDULE_EVENTS).map(
+  ([name, schema]): CatalogueEntry => ({
+    kind: 'events',
+    name,
+    subject: eventSubject(SCHEDULE, name),
+    description: described(schema, name),
+    schema,
+  }),
+);
+
+const targets = Object.entries(TARGETS).map(
+  ([name, schema]): CatalogueEntry => ({
+    kind: 'targets',
+    name,
+    subject: undefined,
+    description: described(schema, name),
     schema,
   }),
 );
@@ -111,6 +161,7 @@ const requests: CatalogueEntry[] = [
   ...Object.entries(STATS_API).map(([verb, schema]) => request('stats', verb, schema)),
   ...Object.entries(RECEIPT_API).map(([verb, schema]) => request('receipt', verb, schema)),
   ...Object.entries(DEAD_API).map(([verb, schema]) => request('dead', verb, schema)),
+  ...Object.entries(SCHEDULE_API).map(([verb, schema]) => request('schedule', verb, schema)),
 ];
 
 const answer = (name: string, schema: TSchema, otherwise = ''): CatalogueEntry => ({
@@ -142,6 +193,11 @@ const answers: CatalogueEntry[] = [
   answer('stats.sync', SyncAnswer, 'What a repair has found.'),
   answer('stats.invalidate', InvalidateAnswer, 'Whether there were figures.'),
   answer('stats.metrics', ServiceMetrics, 'Health and counters of the service.'),
+  answer('schedule', ScheduleView),
+  answer('schedule.list', ScheduleListAnswer, 'A page of schedules.'),
+  answer('schedule.run', RunAnswer, 'The run that was asked for.'),
+  answer('schedule.preview', PreviewAnswer, 'What a schedule will do.'),
+  answer('task', TaskRunAnswer),
   answer('receipt.orphans', OrphansAnswer, 'A page of receipts that fit no message.'),
   answer('dead.list', DeadListAnswer, 'A page of dead letters.'),
   answer('dead.get', DeadLetter),
@@ -162,7 +218,9 @@ const sources = Object.entries(TABLE_SOURCES).map(
 /** Every body that travels between programs, for schemas, docs and tests. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   ...commands,
+  ...scheduleCommands,
   ...events,
+  ...scheduleEvents,
   {
     kind: 'steps',
     name: 'task',
@@ -178,8 +236,16 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     schema: ReceiptGroup,
   },
   ...requests,
+  {
+    kind: 'requests',
+    name: 'task',
+    subject: taskSubject('<type>'),
+    description: described(TaskRunRequest, 'task'),
+    schema: TaskRunRequest,
+  },
   ...answers,
   ...sources,
+  ...targets,
   {
     kind: 'errors',
     name: 'error',

@@ -1,5 +1,12 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { BatchDefinition, BatchInput, BatchPatch, InlineRecipient, MAX_INLINE_RECIPIENTS } from './batch.ts';
+import {
+  BatchDefinition,
+  BatchInput,
+  BatchPatch,
+  InlineRecipient,
+  MAX_INLINE_RECIPIENTS,
+  StepChoice,
+} from './batch.ts';
 import { BatchId } from './ids.ts';
 import { BatchOrigin } from './origin.ts';
 import { OUTCOMES } from './outcomes.ts';
@@ -73,8 +80,15 @@ export const COMMANDS = {
   ),
   update: command({ patch: BatchPatch }, 'Changes fields; a table says which in which state.'),
   delete: command({}, 'Removes an unstarted or finished batch and all that belongs to it.'),
-  start: command({}, 'Fires InitialExecute: the first phase begins.'),
-  pause: command({}, 'Holds the phase that runs; nothing leaves one second later.'),
+  start: command(
+    {
+      steps: Type.Optional(
+        Type.Array(StepChoice, { maxItems: 32, description: 'The chain, in place of the batch’s own.' }),
+      ),
+    },
+    'Fires InitialExecute: the first phase begins.',
+  ),
+  pause: command({}, 'Holds the phase that runs: nothing leaves one second later. A Scheduled batch waits.'),
   resume: command({}, 'Goes on where it stopped.'),
   retry: command(
     {

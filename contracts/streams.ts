@@ -2,17 +2,26 @@ import {
   COMMAND_SUBJECTS,
   COMMAND_TRANSFORM,
   DEAD_SUBJECTS,
+  DUE_CONSUMER,
+  DUE_SUBJECTS,
   EVENT_SUBJECTS,
+  eventSubject,
   PARTITIONS,
   partitionConsumer,
   partitionSubjects,
   RECEIPT_CONSUMER,
   RECEIPT_SUBJECTS,
+  RUN_ENDS_CONSUMER,
+  SCHEDULE_COMMAND_CONSUMER,
+  SCHEDULE_COMMAND_SUBJECTS,
   STATS_CONSUMER,
   STEP_SUBJECTS,
   STREAMS,
   stepConsumer,
   stepTypeSubjects,
+  TASK_RUN_CONSUMER,
+  TASK_RUN_SUBJECTS,
+  TIMER_SUBJECTS,
 } from './subjects.ts';
 
 const MiB = 1024 * 1024;
@@ -40,6 +49,7 @@ export interface StreamShape {
   max_msgs_per_subject?: number;
   discard_new_per_subject?: boolean;
   subject_transform?: { src: string; dest: string };
+  allow_msg_schedules?: boolean;
   allow_direct: boolean;
   description: string;
 }
@@ -112,6 +122,17 @@ export function streamShapes(limits: StreamLimits = DEFAULT_STREAM_LIMITS): Stre
     },
     {
       ...common,
+      name: STREAMS.schedules,
+      description: 'Timers, what is due, commands to schedules, runs of tasks',
+      subjects: [TIMER_SUBJECTS, DUE_SUBJECTS, SCHEDULE_COMMAND_SUBJECTS, TASK_RUN_SUBJECTS],
+      retention: 'workqueue',
+      // The server refuses timers with `new`; a limit would throw the oldest away. Their number is that of the schedules.
+      discard: 'old',
+      max_bytes: -1,
+      allow_msg_schedules: true,
+    },
+    {
+      ...common,
       name: STREAMS.dead,
       description: 'Messages that could not be handled, with the reason',
       subjects: [DEAD_SUBJECTS],
@@ -126,7 +147,8 @@ export function streamShapes(limits: StreamLimits = DEFAULT_STREAM_LIMITS): Stre
 export interface ConsumerShape {
   stream: string;
   durable_name: string;
-  filter_subject: string;
+  filter_subject?: string;
+  filter_subjects?: string[];
   ack_policy: 'explicit';
   /** Nanoseconds. */
   ack_wait: number;
@@ -159,3 +181,20 @@ export const receiptConsumerShape = (): ConsumerShape =>
 
 export const statsConsumerShape = (): ConsumerShape =>
   durable(STREAMS.events, STATS_CONSUMER, EVENT_SUBJECTS, 2_000);
+
+export const dueConsumerShape = (): ConsumerShape =>
+  durable(STREAMS.schedules, DUE_CONSUMER, DUE_SUBJECTS, 4_000);
+
+/** In order: a command that comes back after a crash must not overtake the one behind it. */
+export const scheduleCommandConsumerShape = (): ConsumerShape =>
+  durable(STREAMS.schedules, SCHEDULE_COMMAND_CONSUMER, SCHEDULE_COMMAND_SUBJECTS, 1);
+
+export const taskRunConsumerShape = (): ConsumerShape =>
+  durable(STREAMS.schedules, TASK_RUN_CONSUMER, TASK_RUN_SUBJECTS, 1_000);
+
+/** What tells that a run has come to its end. */
+export const runEndsConsumerShape = (): ConsumerShape => {
+  const { filter_subject: _one, ...shape } = durable(STREAMS.events, RUN_ENDS_CONSUMER, '', 2_000);
+  const events = ['ended', 'deleted', 'command-rejected'];
+  return { ...shape, filter_subjects: events.map((event) => eventSubject('*', event)) };
+};

@@ -8,6 +8,7 @@ export const STREAMS = {
   steps: 'SMS_STEPS',
   events: 'SMS_EVENTS',
   receipts: 'SMS_RECEIPTS',
+  schedules: 'SMS_SCHEDULES',
   dead: 'SMS_DEAD',
 } as const;
 
@@ -79,6 +80,44 @@ export function parseEventSubject(subject: string): EventSubject | undefined {
 export const receiptSubject = (provider: string): string => `sms.receipt.${provider}`;
 export const RECEIPT_CONSUMER = 'receipts';
 export const STATS_CONSUMER = 'stats';
+
+/** A timer: one message on `sms.schedule.<key>`, which the server moves to `sms.due.<key>` at its instant. */
+export const TIMER_SUBJECTS = 'sms.schedule.*';
+export const DUE_SUBJECTS = 'sms.due.*';
+export const timerSubject = (key: string): string => `sms.schedule.${key}`;
+export const dueSubject = (key: string): string => `sms.due.${key}`;
+/** A batch has the timer of its own scheduleTime, a schedule that of its next run. */
+export const batchTimer = (batchId: string): string => `b_${batchId}`;
+export const scheduleTimer = (scheduleId: string): string => `s_${scheduleId}`;
+
+export interface DueSubject {
+  kind: 'batch' | 'schedule';
+  id: string;
+}
+
+export function parseDueSubject(subject: string): DueSubject | undefined {
+  const match = /^sms\.due\.([bs])_([^.]+)$/.exec(subject);
+  return match ? { kind: match[1] === 'b' ? 'batch' : 'schedule', id: match[2]! } : undefined;
+}
+
+/** `sms.schedule.<id>.<verb>`: a command to a schedule. */
+export const SCHEDULE_COMMAND_SUBJECTS = 'sms.schedule.*.*';
+export const scheduleCommandSubject = (id: string, verb: string): string => `sms.schedule.${id}.${verb}`;
+
+export function parseScheduleCommandSubject(subject: string): { id: string; verb: string } | undefined {
+  const match = /^sms\.schedule\.([^.]+)\.([^.]+)$/.exec(subject);
+  return match ? { id: match[1]!, verb: match[2]! } : undefined;
+}
+
+/** A run of a task waits on `sms.task.<type>.<runId>`; who serves the type is asked on `sms.task.<type>`. */
+export const TASK_RUN_SUBJECTS = 'sms.task.*.*';
+export const taskRunSubject = (type: string, runId: string): string => `sms.task.${type}.${runId}`;
+export const taskSubject = (type: string): string => `sms.task.${type}`;
+
+export const DUE_CONSUMER = 'scheduler-due';
+export const SCHEDULE_COMMAND_CONSUMER = 'scheduler-commands';
+export const TASK_RUN_CONSUMER = 'scheduler-tasks';
+export const RUN_ENDS_CONSUMER = 'scheduler-ends';
 
 /** Where a message that cannot be handled goes: `sms.dead.<stream>.<subject it had, without "sms.">`. */
 export const deadSubject = (stream: string, subject: string): string =>

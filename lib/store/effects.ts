@@ -13,6 +13,8 @@ export type Effect =
   | { kind: 'task'; task: StepTask; again?: true }
   /** Changes the rate of tasks that are out. */
   | { kind: 'rate'; ratePerSecond: number | null }
+  /** Brings the timer of scheduleTime in step with the document. */
+  | { kind: 'timer' }
   | EventEffect
   /** A command to another batch, as a child's create. */
   | { kind: 'command'; batchId: string; verb: string; body: Record<string, unknown> };

@@ -1,6 +1,7 @@
 import { describeMetrics } from '../../lib/metrics/metric-table.ts';
 import { BATCH_METRICS } from '../../services/batch/metrics.ts';
 import { receiptMetricTable } from '../../services/receipts/metrics.ts';
+import { SCHEDULER_METRICS } from '../../services/scheduler/metrics.ts';
 import { STATS_METRICS } from '../../services/stats/metrics.ts';
 import { STEP_METRICS } from '../../services/steps/metrics.ts';
 import { TABLE_METRICS } from '../../services/tables/metrics.ts';
@@ -13,6 +14,7 @@ const COMPONENTS = {
   steps: STEP_METRICS,
   receipts: receiptMetricTable(() => 0),
   stats: STATS_METRICS,
+  scheduler: SCHEDULER_METRICS,
   watcher: WATCHER_METRICS,
 };
 

@@ -9,7 +9,7 @@ import { reconcile } from './decide/reconcile.ts';
 import { removal, remove } from './decide/remove.ts';
 import { beginTurn, type CommandMeta, emit, emitProgress, type Turn } from './decide/turn.ts';
 import { update } from './decide/update.ts';
-import { wakeAt } from './decide/wake.ts';
+import { dueTimeOf, wakeAt } from './decide/wake.ts';
 
 /**
  * The rule book of the actor: state and command in, the next state and its effects out. Pure: no clock, no id, no I/O;
@@ -42,7 +42,12 @@ export function decide(doc: BatchDocument | undefined, id: string, command: Comm
   const turn = beginTurn(doc, facts.at, meta);
   const answer = obey(turn, command, facts);
   if (answer) return answer;
-  return finished({ kind: 'accepted', doc: turn.doc, effects: turn.effects, hold: turn.hold }, meta, facts);
+  return finished(
+    { kind: 'accepted', doc: turn.doc, effects: turn.effects, hold: turn.hold },
+    meta,
+    facts,
+    doc,
+  );
 }
 
 function obey(turn: Turn, { verb, body }: Command, facts: Facts): Decision | undefined {
@@ -55,11 +60,11 @@ function obey(turn: Turn, { verb, body }: Command, facts: Facts): Decision | und
     case 'delete':
       return remove(turn, facts);
     case 'start':
-      return start(turn, facts);
+      return start(turn, body, facts);
     case 'pause':
       return pause(turn);
     case 'resume':
-      return resume(turn);
+      return resume(turn, facts);
     case 'retry':
       return body.filter ? retryByFilter(turn, body) : retry(turn);
     case 'clone':
@@ -99,9 +104,10 @@ function onTombstone(doc: BatchDocument, { verb }: Command): Decision {
   return rejected('deleted', `Batch ${doc._id} was deleted.`);
 }
 
-function finished(decision: Decision, meta: CommandMeta, facts: Facts): Decision {
+function finished(decision: Decision, meta: CommandMeta, facts: Facts, before?: BatchDocument): Decision {
   if (decision.kind !== 'accepted') return decision;
   const { doc, effects } = decision;
+  if (dueTimeOf(doc) !== dueTimeOf(before)) effects.push({ kind: 'timer' });
   emitProgress({ doc, effects, meta, at: facts.at, hold: decision.hold });
   const next = wakeAt(doc);
   if (next === undefined) delete doc.wakeAt;

@@ -39,13 +39,17 @@ export async function gather(
       };
     }
     case 'update': {
-      const { steps } = command.body.patch;
-      return steps ? { ...facts, chain: await chainOf(store, steps) } : facts;
+      const { steps, autoTrigger } = command.body.patch;
+      const chosen = steps ?? (autoTrigger ? doc?.definition.steps : undefined);
+      return steps || autoTrigger ? { ...facts, chain: await chainOf(store, chosen) } : facts;
     }
     case 'start':
-    case 'reconcile':
+    case 'resume':
+    case 'reconcile': {
       if (doc?.state.phase !== null) return facts;
-      return { ...facts, chain: await chainOf(store, doc.definition.steps) };
+      const steps = command.verb === 'start' ? command.body.steps : undefined;
+      return { ...facts, chain: await chainOf(store, steps ?? doc.definition.steps) };
+    }
     case 'validate':
       return doc ? { ...facts, findings: await findingsFor(store, doc, atMs) } : facts;
     case 'delete':

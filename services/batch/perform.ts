@@ -1,6 +1,6 @@
 import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { lifeId } from '../../contracts/ids.ts';
-import { commandSubject, eventSubject, STREAMS, stepSubject } from '../../contracts/subjects.ts';
+import { batchTimer, commandSubject, eventSubject, STREAMS, stepSubject } from '../../contracts/subjects.ts';
 import { carriedFrom } from '../../lib/nats/carried-headers.ts';
 import type { Publication, Publisher } from '../../lib/nats/publish.ts';
 import type { BatchDocument } from '../../lib/store/batch-document.ts';
@@ -9,6 +9,9 @@ import type { Effect } from '../../lib/store/effects.ts';
 import { changeRate, issueTasks } from '../../lib/tasks/issue.ts';
 import { reissueTasks } from '../../lib/tasks/reissue.ts';
 import { tasksOutOf } from '../../lib/tasks/tasks-out.ts';
+import { bringInStep } from '../../lib/timers/timer.ts';
+
+import { dueTimeOf } from './decide/wake.ts';
 
 export interface PerformDeps {
   store: Store;
@@ -36,6 +39,8 @@ export async function perform(
       await changeRate(store.tasks, tasksOutOf(doc), effect.ratePerSecond);
     }
   }
+  if (doc && effects.some(({ kind }) => kind === 'timer'))
+    await keepTimer({ store, publisher, jsm }, doc._id);
   const headers = carriedFrom(cause?.headers);
   const prefix = doc ? `${lifeId(doc._id, doc.incarnation)}:${key}` : key;
   // Written in order on one connection, so stored in order; only the acknowledgements are awaited together.
@@ -65,6 +70,17 @@ export async function perform(
   }
 }
 
+/** The timer of a Scheduled batch, as its document says now: an outbox published late must not arm an older one. */
+const keepTimer = ({ store, publisher, jsm }: PerformDeps, id: string): Promise<void> =>
+  bringInStep({ jsm, publisher }, batchTimer(id), async () => {
+    const doc = await store.batches.findOne(
+      { _id: id },
+      { projection: { state: 1, deletedAt: 1, 'definition.scheduleTime': 1 } },
+    );
+    const atMs = dueTimeOf(doc ?? undefined);
+    return atMs === undefined ? undefined : { atMs, body: { dueAt: atMs } };
+  });
+
 function messageOf(effect: Effect): Message | undefined {
   switch (effect.kind) {
     case 'task': {
@@ -84,6 +100,7 @@ function messageOf(effect: Effect): Message | undefined {
         body: effect.body,
       };
     case 'rate':
+    case 'timer':
       return undefined;
   }
 }

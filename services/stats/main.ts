@@ -8,7 +8,7 @@ import { startStats } from './component.ts';
 export const stats: Component = {
   name: 'stats',
   summary: 'figures of batches in Redis, and of the service',
-  switch: 'STATISTICS_ENABLED',
+  switch: 'STATISTICS_SYNC_ENABLED',
   start: ({ nats, redis, store, registry, log, version }) =>
     startStats({ nats, redis, store, registry, log: log.child({ component: 'stats' }), version }),
 };

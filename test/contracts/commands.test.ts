@@ -149,7 +149,7 @@ describe('commands and events', () => {
   const of = (kind: string) => CATALOGUE.filter((entry) => entry.kind === kind);
 
   it('never share a subject', () => {
-    for (const { subject } of of('commands')) assert.match(subject!, /^sms\.cmd\./);
+    for (const { subject } of of('commands')) assert.match(subject!, /^sms\.(cmd|schedule)\./);
     for (const { subject } of of('events')) assert.match(subject!, /^sms\.evt\./);
     const subjects = [...of('commands'), ...of('events')].map(({ subject }) => subject);
     assert.equal(new Set(subjects).size, subjects.length);
@@ -166,9 +166,10 @@ describe('commands and events', () => {
     }
   });
 
-  it('no event is taken for a command: each says which batch it is about, which no command does', () => {
+  it('no event is taken for a command: each says which batch or schedule it is about, which no command does', () => {
     for (const { name, schema } of of('events')) {
-      assert.ok((schema as { required?: string[] }).required?.includes('batchId'), name);
+      const required = (schema as { required?: string[] }).required ?? [];
+      assert.ok(required.includes('batchId') || required.includes('scheduleId'), name);
     }
     for (const verb of VERBS) {
       assert.equal(check(COMMANDS[verb], { ...example(verb), batchId: 'b' }).ok, false, verb);

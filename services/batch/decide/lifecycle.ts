@@ -1,10 +1,14 @@
+import type { CommandBody } from '../../../contracts/commands.ts';
 import { isFinal, stateName } from '../../../contracts/states.ts';
-import type { BatchDocument } from '../../../lib/store/batch-document.ts';
+import type { BatchDocument, Reason } from '../../../lib/store/batch-document.ts';
 import { passed } from './answers.ts';
 import { type Decision, type Facts, rejected } from './decision.ts';
 import { finish, goOn, nextStep, startChain } from './phases.ts';
 import { inPhase, resume as resumePhase, retryPhase, settle, stop } from './stopping.ts';
 import { setReason, type Turn, transition } from './turn.ts';
+
+/** A batch that is later than this is not started by itself: a late campaign is worse than none. */
+const CATCH_UP_MS = 15 * 60_000;
 
 export const forbids = (doc: BatchDocument, verb: string, allowed: string): Decision =>
   rejected('state-forbids', `${verb} is not possible in ${stateName(doc.state)}.`, [
@@ -34,6 +38,7 @@ export function startOrSchedule(turn: Turn, facts: Facts): Decision | undefined 
     ]);
   }
   if (doc.state.status === 'Pending' && scheduleTime !== undefined && Date.parse(scheduleTime) > at) {
+    setReason(turn, undefined);
     transition(turn, 'Schedule', { phase: null, status: 'Scheduled' });
     return undefined;
   }
@@ -43,17 +48,33 @@ export function startOrSchedule(turn: Turn, facts: Facts): Decision | undefined 
 
 /** scheduleTime has come. What stands in the way is told once, and the batch waits for its user. */
 export function startDue(turn: Turn, facts: Facts): void {
+  const { doc, at } = turn;
+  const due = Date.parse(doc.definition.scheduleTime ?? '');
+  if (at > due + CATCH_UP_MS) {
+    const minutes = Math.round((at - due) / 60_000);
+    unschedule(turn, {
+      code: 'missed',
+      message: `scheduleTime ${doc.definition.scheduleTime} was missed by ${minutes} minutes; start it by hand.`,
+    });
+    return;
+  }
   const refusal = startOrSchedule(turn, facts);
   if (refusal?.kind !== 'rejected') return;
-  setReason(turn, refusal.error);
+  unschedule(turn, refusal.error);
+}
+
+/** A batch that waited for its scheduleTime waits for its user. */
+export function unschedule(turn: Turn, reason: Reason): void {
+  setReason(turn, reason);
   transition(turn, 'Unschedule', { phase: null, status: 'Pending' });
 }
 
-export function start(turn: Turn, facts: Facts): Decision | undefined {
+export function start(turn: Turn, { steps }: CommandBody<'start'>, facts: Facts): Decision | undefined {
   const { doc } = turn;
   if (doc.state.phase !== null || (doc.state.status !== 'Pending' && doc.state.status !== 'Scheduled')) {
     return forbids(doc, 'start', 'Pending or Scheduled');
   }
+  if (steps) doc.definition.steps = steps;
   return startOrSchedule(turn, facts);
 }
 
@@ -67,17 +88,25 @@ export function pause(turn: Turn): Decision | undefined {
     delete doc.stopping.resumeAfter;
     return undefined;
   }
+  if (doc.state.status === 'Scheduled') {
+    unschedule(turn, pausedBy(turn));
+    return undefined;
+  }
   if (!inPhase(doc.state, 'Ready', 'Running'))
-    return forbids(doc, 'pause', 'a phase that is Ready or Running');
-  stop(turn, 'Paused', {
-    code: 'paused',
-    message: turn.meta.reason ?? `paused${turn.meta.operatorId ? ` by ${turn.meta.operatorId}` : ''}`,
-  });
+    return forbids(doc, 'pause', 'a phase that is Ready or Running, or a Scheduled batch');
+  stop(turn, 'Paused', pausedBy(turn));
   return undefined;
 }
 
-export function resume(turn: Turn): Decision | undefined {
+const pausedBy = ({ meta }: Turn): Reason => ({
+  code: 'paused',
+  message: meta.reason ?? `paused${meta.operatorId ? ` by ${meta.operatorId}` : ''}`,
+});
+
+export function resume(turn: Turn, facts: Facts): Decision | undefined {
   const { doc } = turn;
+  if (doc.state.status === 'Scheduled') return { kind: 'unchanged' };
+  if (doc.state.status === 'Pending' && doc.reason?.code === 'paused') return startOrSchedule(turn, facts);
   if (doc.finish) return forbids(doc, 'resume', 'a phase that is Paused');
   if (inPhase(doc.state, 'Running')) return { kind: 'unchanged' };
   if (inPhase(doc.state, 'Pausing') && doc.stopping?.to === 'Paused') {

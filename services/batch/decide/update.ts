@@ -4,8 +4,8 @@ import type { Finding } from '../../../contracts/errors.ts';
 import { stateName } from '../../../contracts/states.ts';
 import { mayUpdate, UPDATE_PERMISSIONS, type UpdateWindow } from '../../../contracts/update-permissions.ts';
 import { type Decision, type Facts, rejected } from './decision.ts';
-import { carryOn } from './lifecycle.ts';
-import { emit, type Turn, transition } from './turn.ts';
+import { carryOn, startOrSchedule, unschedule } from './lifecycle.ts';
+import { emit, setReason, type Turn, transition } from './turn.ts';
 
 const WINDOW_IN_WORDS: Record<UpdateWindow, string> = {
   never: 'a field that never changes',
@@ -41,14 +41,20 @@ export function update(turn: Turn, { patch }: CommandBody<'update'>, facts: Fact
     turn.effects.push({ kind: 'rate', ratePerSecond: doc.definition.ratePerSecond ?? null });
   }
   if (changed.includes('maxConcurrency')) carryOn(turn);
-  if (changed.includes('scheduleTime')) reschedule(turn);
+  if (changed.includes('scheduleTime') || changed.includes('autoTrigger')) return reschedule(turn, facts);
   return undefined;
 }
 
-/** A Scheduled batch follows its scheduleTime; the actor wakes up at the new one. */
-function reschedule(turn: Turn): void {
+/** A Scheduled batch follows its scheduleTime; one with autoTrigger starts by itself, and without it no more. */
+function reschedule(turn: Turn, facts: Facts): Decision | undefined {
   const { doc } = turn;
-  if (doc.state.phase === null && doc.state.status === 'Pending' && doc.definition.autoTrigger) {
+  const { autoTrigger, scheduleTime } = doc.definition;
+  if (doc.state.status === 'Pending' && autoTrigger) {
+    if (scheduleTime === undefined) return startOrSchedule(turn, facts);
+    setReason(turn, undefined);
     transition(turn, 'Schedule', { phase: null, status: 'Scheduled' });
+  } else if (doc.state.status === 'Scheduled' && autoTrigger === false) {
+    unschedule(turn, { code: 'unscheduled', message: 'autoTrigger was switched off.' });
   }
+  return undefined;
 }

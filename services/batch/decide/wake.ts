@@ -17,11 +17,20 @@ export function progressDeadline(doc: BatchDocument): number | undefined {
   return doc.progressAt + (doc.steps[doc.stepIndex]?.timeoutMs ?? 0);
 }
 
+/** When a Scheduled batch starts: what its timer is armed for. Undefined: it waits for nothing. */
+export function dueTimeOf(
+  doc: Pick<BatchDocument, 'state' | 'definition' | 'deletedAt'> | undefined,
+): number | undefined {
+  if (doc?.state.status !== 'Scheduled' || doc.deletedAt !== undefined) return undefined;
+  const { scheduleTime } = doc.definition;
+  return scheduleTime === undefined ? undefined : Date.parse(scheduleTime);
+}
+
 /** The next moment at which the actor must look again, ms since 1970; undefined = only when it is asked. */
 export function wakeAt(doc: BatchDocument): number | undefined {
   if (isFinal(doc.state) || doc.deletedAt !== undefined) return undefined;
-  const moments = [progressDeadline(doc)];
-  const { notAfter, scheduleTime } = doc.definition;
+  const moments = [progressDeadline(doc), dueTimeOf(doc)];
+  const { notAfter } = doc.definition;
   // A clock that has rung and leads nowhere would ring at every sweep.
   if (
     notAfter !== undefined &&
@@ -30,7 +39,6 @@ export function wakeAt(doc: BatchDocument): number | undefined {
     doc.stopping?.to !== 'Expired'
   )
     moments.push(Date.parse(notAfter));
-  if (doc.state.status === 'Scheduled' && scheduleTime !== undefined) moments.push(Date.parse(scheduleTime));
   if (doc.stopping && !isBuiltInStep(doc.work?.step ?? '')) moments.push(doc.stopping.at + YIELD_DEADLINE_MS);
   if (doc.state.phase !== null && doc.state.status === 'Failed')
     moments.push(doc.stateSince + FAILED_PHASE_DEADLINE_MS);

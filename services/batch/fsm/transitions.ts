@@ -32,13 +32,13 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     event: 'Schedule',
     from: whole('Pending'),
     to: whole('Scheduled'),
-    when: 'start with a scheduleTime ahead',
+    when: 'start, or resume, with a scheduleTime ahead',
   },
   {
     event: 'Unschedule',
     from: whole('Scheduled'),
     to: whole('Pending'),
-    when: 'scheduleTime has come, but the configuration does not hold',
+    when: 'pause; or scheduleTime has come, but the configuration does not hold, or long ago',
   },
   {
     event: 'InitialExecute',

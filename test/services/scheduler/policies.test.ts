@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { allowsSubject } from '../../../services/scheduler/publish-subjects.ts';
+import { type CaughtUp, catchUp, type Late } from '../../../services/scheduler/pure/catch-up.ts';
+import { keepHistory } from '../../../services/scheduler/pure/history-limits.ts';
+import { jitterMs } from '../../../services/scheduler/pure/jitter.ts';
+import { decideOverlap, MAX_ACTIVE, type Overlap } from '../../../services/scheduler/pure/overlap.ts';
+
+describe('overlap', () => {
+  const rows: [Overlap, active: number, buffered: boolean, kind: string][] = [
+    ['skip', 0, false, 'start'],
+    ['skip', 1, false, 'skip'],
+    ['buffer-one', 0, false, 'start'],
+    ['buffer-one', 1, false, 'buffer'],
+    ['buffer-one', 1, true, 'skip'],
+    ['allow', 0, false, 'start'],
+    ['allow', 7, false, 'start'],
+    ['allow', MAX_ACTIVE, false, 'skip'],
+  ];
+  for (const [policy, active, buffered, kind] of rows) {
+    test(`${policy}, ${active} active${buffered ? ', one waits' : ''}: ${kind}`, () => {
+      const decision = decideOverlap(policy, active, buffered);
+      assert.equal(decision.kind, kind);
+      if (decision.kind === 'skip') assert.ok(decision.reason.length > 10);
+    });
+  }
+});
+
+describe('catch-up: due every 10 minutes, armed for minute 0, a window of 15', () => {
+  const MINUTE = 60_000;
+  const minutes = (late: Partial<Late> & { now: number }): CaughtUp => {
+    const { run, missed } = catchUp({
+      policy: 'last-only',
+      windowMs: 15 * MINUTE,
+      dueAt: 0,
+      nowMs: late.now * MINUTE,
+      nextAfter: (after) => (Math.floor(after / (10 * MINUTE)) + 1) * 10 * MINUTE,
+      fireAt: (due) => due,
+      ...late,
+    });
+    return {
+      run: run === undefined ? undefined : run / MINUTE,
+      ...(missed && { missed: { from: missed.from / MINUTE, to: missed.to / MINUTE } }),
+    };
+  };
+  const rows: [what: string, given: Parameters<typeof minutes>[0], expected: CaughtUp][] = [
+    ['on time', { now: 0 }, { run: 0 }],
+    ['a clock that was set back by an hour', { now: -60 }, { run: 0 }],
+    ['5 minutes late', { now: 5 }, { run: 0 }],
+    ['12 minutes late: the last one only', { now: 12 }, { run: 10, missed: { from: 0, to: 0 } }],
+    ['35 minutes late', { now: 35 }, { run: 30, missed: { from: 0, to: 20 } }],
+    ['12 minutes late, all: one after the other', { now: 12, policy: 'all' }, { run: 0 }],
+    [
+      '35 minutes late, all: what is left of it',
+      { now: 35, policy: 'all' },
+      { run: undefined, missed: { from: 0, to: 20 } },
+    ],
+    ['no window at all, on time', { now: 0, windowMs: 0 }, { run: 0 }],
+    ['no window at all, late', { now: 1, windowMs: 0 }, { run: undefined, missed: { from: 0, to: 0 } }],
+    [
+      'a single run, in the window',
+      { now: 14, nextAfter: (after) => (after < 0 ? 0 : undefined) },
+      { run: 0 },
+    ],
+    [
+      'a single run, too late',
+      { now: 16, nextAfter: (after) => (after < 0 ? 0 : undefined) },
+      { run: undefined, missed: { from: 0, to: 0 } },
+    ],
+    ['days behind', { now: 3 * 1_440 + 5 }, { run: 3 * 1_440, missed: { from: 0, to: 3 * 1_440 - 10 } }],
+    ['a jitter counts for its own run', { now: 12, fireAt: (due) => due + 8 * MINUTE }, { run: 0 }],
+  ];
+  for (const [what, given, expected] of rows) test(what, () => assert.deepEqual(minutes(given), expected));
+});
+
+test('jitter: the same at each try, spread over its range, none where none is asked for', () => {
+  assert.equal(jitterMs('a', 1_000, 0), 0);
+  assert.equal(jitterMs('a', 1_000, 60_000), jitterMs('a', 1_000, 60_000));
+  const drawn = Array.from({ length: 1_000 }, (_, i) => jitterMs('nightly', i * 60_000, 60_000));
+  assert.ok(drawn.every((ms) => ms >= 0 && ms <= 60_000));
+  const thirds = [0, 1, 2].map(
+    (n) => drawn.filter((ms) => Math.min(2, Math.floor(ms / 20_000)) === n).length,
+  );
+  assert.ok(
+    thirds.every((count) => count > 250 && count < 420),
+    String(thirds),
+  );
+});
+
+test('history limits: the oldest go, succeeded and failed apart; without a limit none', () => {
+  const limits = { succeededHistoryLimit: 2, failedHistoryLimit: 0 };
+  const kept = { succeeded: ['a', 'b'], failed: [] };
+  assert.deepEqual(keepHistory(kept, 'c', 'succeeded', limits), {
+    kept: { succeeded: ['b', 'c'], failed: [] },
+    remove: ['a'],
+  });
+  assert.deepEqual(keepHistory(kept, 'x', 'failed', limits).remove, ['x']);
+  assert.deepEqual(keepHistory(undefined, 'x', 'failed', {}).remove, []);
+});
+
+describe('subjects that a schedule may publish to', () => {
+  const patterns = ['sms.cmd.*.*', 'sms.trigger.>', 'billing.closed'];
+  const rows: [subject: string, allowed: boolean, patterns?: string[]][] = [
+    ['sms.cmd.b1.pause', true],
+    ['sms.cmd.b1', false],
+    ['sms.cmd.b1.pause.now', false],
+    ['sms.trigger.crm', true],
+    ['sms.trigger.crm.new', true],
+    ['sms.trigger', false],
+    ['billing.closed', true],
+    ['billing.open', false],
+    ['sms.cmd.*.pause', false],
+    ['sms.trigger.>', false],
+    ['sms..x', false],
+    ['has a.blank', false],
+    ['$JS.API.STREAM.DELETE.SMS_COMMANDS', false, ['>']],
+    ['_INBOX.x', false, ['>']],
+    ['sms.due.s_x', false, ['>']],
+    ['sms.evt.b1.ended', false, ['>']],
+    ['anything.else', true, ['>']],
+  ];
+  for (const [subject, allowed, given = patterns] of rows) {
+    test(`${subject}: ${allowed}`, () => assert.equal(allowsSubject(given, subject), allowed));
+  }
+});
