@@ -9,7 +9,6 @@ export class BucketLocator {
   readonly #hashes: Uint32Array;
   readonly #places: Uint32Array;
   readonly #parts: Uint8Array;
-  #last = 0;
 
   constructor({ hashes, places, parts }: Pick<NumberPlaces, 'hashes' | 'places' | 'parts'>) {
     this.#hashes = uint32sOf(hashes);
@@ -21,24 +20,16 @@ export class BucketLocator {
     return this.#hashes.length;
   }
 
-  /**
-   * First entry of a number's hash, or -1; the following entries may have the same hash (`hasHash`). Receipts come sorted, so
-   * it is looked for close behind the last one first.
-   */
+  /** First entry of a number's hash, or -1; the following entries may have the same hash (`hasHash`). */
   find(hash: number): number {
     const hashes = this.#hashes;
-    let low = this.#last < hashes.length && hashes[this.#last]! < hash ? this.#last : 0;
+    let low = 0;
     let high = hashes.length;
-    for (let step = 1; low + step < high; step *= 2) {
-      if (hashes[low + step]! >= hash) high = low + step;
-      else low += step;
-    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (hashes[middle]! < hash) low = middle + 1;
       else high = middle;
     }
-    this.#last = low;
     return hashes[low] === hash ? low : -1;
   }
 

@@ -2,20 +2,48 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { check } from '../../contracts/check.ts';
 import { type DeliveryReceipt, ReceiptGroup, type ReceiptLetter } from '../../contracts/receipts.ts';
 import { RECEIPT_OF_LETTER } from '../../lib/store/receipt-lattice.ts';
-import { itemOf, itemsOfColumns, type JoinItem, type LateItem, type ReceiptSource } from './join-item.ts';
+import {
+  areEquallyLong,
+  itemOf,
+  itemsOfColumns,
+  type JoinItem,
+  type LateItem,
+  type ReceiptSource,
+} from './join-item.ts';
 
 /** A message of SMS_RECEIPTS that is acknowledged when all it holds is stored: joined, or parked. */
 export class Incoming implements ReceiptSource {
   readonly message: JsMsg;
+  /** How many it holds. */
+  readonly receipts: number;
   open = 0;
   settled = false;
+  readonly #provider: string;
+  readonly #sinceMs: number;
   readonly #unsettled: Set<Incoming>;
-  #receipts: DeliveryReceipt[] | undefined;
+  /** Columns and list, until the items are made. */
+  #group: ReceiptGroup | undefined;
+  #texts: DeliveryReceipt[] | undefined;
 
   /** @param unsettled holds it until it is settled: what is to be kept alive, and no longer in memory than that */
-  constructor(message: JsMsg, unsettled: Set<Incoming>) {
+  constructor(message: JsMsg, group: ReceiptGroup, sinceMs: number, unsettled: Set<Incoming>) {
     this.message = message;
+    this.receipts = (group.columns?.states.length ?? 0) + (group.receipts?.length ?? 0);
+    this.#provider = group.provider;
+    this.#group = group;
+    this.#sinceMs = sinceMs;
     this.#unsettled = unsettled;
+  }
+
+  /** One a receipt, made when a round begins: fifty thousand objects that wait cost more than what is done with them. */
+  takeItems(): JoinItem[] {
+    const { columns, receipts = [] } = this.#group ?? {};
+    this.#group = undefined;
+    const items = columns ? itemsOfColumns(columns, this.#provider, this, this.#sinceMs) : [];
+    for (const receipt of receipts) {
+      items.push(itemOf(receipt, items.length, this.#provider, this, this.#sinceMs));
+    }
+    return items;
   }
 
   /** @returns false if it was settled before */
@@ -28,13 +56,13 @@ export class Incoming implements ReceiptSource {
 
   /** Read once more, for the few that need their text: all of them together, since they wait for the same reason. */
   receiptAt(n: number): DeliveryReceipt {
-    this.#receipts ??= receiptsOf(this.message.json());
-    return this.#receipts[n]!;
+    this.#texts ??= receiptsOf(this.message.json());
+    return this.#texts[n]!;
   }
 
   /** After the round that needed the texts. */
   forgetTexts(): void {
-    this.#receipts = undefined;
+    this.#texts = undefined;
   }
 
   /** One of its receipts is stored. */
@@ -53,9 +81,7 @@ export class Incoming implements ReceiptSource {
   }
 }
 
-export type Opened =
-  | { ok: true; incoming: Incoming; items: JoinItem[]; late: LateItem[] }
-  | { ok: false; reason: string };
+export type Opened = { ok: true; incoming: Incoming; late: LateItem[] } | { ok: false; reason: string };
 
 /** What a message holds, or why it cannot be read: then no retry will mend it. */
 export function openMessage(message: JsMsg, nowMs: number, unsettled: Set<Incoming>): Opened {
@@ -72,19 +98,18 @@ export function openMessage(message: JsMsg, nowMs: number, unsettled: Set<Incomi
       .map(({ field, expected }) => `${field}: expected ${expected}`);
     return { ok: false, reason: `the body does not fit its schema: ${findings.join('; ')}` };
   }
-  const { provider, columns, receipts = [], lateAnswers = [] } = checked.value;
-  const incoming = new Incoming(message, unsettled);
-  const items = columns ? itemsOfColumns(columns, provider, incoming, nowMs) : [];
-  if (!items)
+  const { columns, lateAnswers = [] } = checked.value;
+  if (columns && !areEquallyLong(columns)) {
     return {
       ok: false,
       reason: 'columns: expected messageIds, msisdns and errors of as many lines as states',
     };
-  for (const receipt of receipts) items.push(itemOf(receipt, items.length, provider, incoming, nowMs));
-  unsettled.add(incoming);
+  }
+  const incoming = new Incoming(message, checked.value, nowMs, unsettled);
   const late = lateAnswers.map((answer) => ({ answer, source: incoming, joined: false }));
-  incoming.open = items.length + late.length;
-  return { ok: true, incoming, items, late };
+  unsettled.add(incoming);
+  incoming.open = incoming.receipts + late.length;
+  return { ok: true, incoming, late };
 }
 
 /** In the order of the items. */

@@ -131,36 +131,42 @@ export const itemOf = (
   sinceMs: number,
 ): JoinItem => new JoinItem(source, n, provider, sinceMs, factsOf(receipt));
 
-/** One item a line of the columns; undefined: they are not equally long. Texts are read where they stand. */
+export function areEquallyLong({ messageIds, msisdns, states, errors }: ReceiptColumns): boolean {
+  const lines = [messageIds, msisdns, ...(errors === undefined ? [] : [errors])];
+  return lines.every((column) => linesOf(column) === states.length);
+}
+
+function linesOf(text: string): number {
+  let lines = 1;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
+  return lines;
+}
+
+/** One item a line of the columns, which are equally long. Texts are read where they stand. */
 export function itemsOfColumns(
   { messageIds, msisdns, states, errors, atMs }: ReceiptColumns,
   provider: string,
   source: ReceiptSource,
   sinceMs: number,
-): JoinItem[] | undefined {
+): JoinItem[] {
   const codes = errors?.split('\n');
-  if (codes && codes.length !== states.length) return undefined;
-  const items: JoinItem[] = [];
   // One for all: it is only read from.
   const facts: JoinFacts = { hasNumber: false, hash: 0, key: 0, letter: 'd', error: '', atMs };
   let idAt = 0;
   let numberAt = 0;
-  for (let n = 0; n < states.length; n++) {
-    if (idAt > messageIds.length || numberAt > msisdns.length) return undefined;
+  return Array.from(states, (letter, n) => {
     const idEnd = endOfLine(messageIds, idAt);
     const numberEnd = endOfLine(msisdns, numberAt);
     facts.hasNumber = numberEnd > numberAt;
     facts.hash = hashMsisdn(msisdns, startOfNumber(msisdns, numberAt), numberEnd);
     facts.key = idKey(messageIds, idAt, idEnd);
-    facts.letter = states[n] as ReceiptLetter;
+    facts.letter = letter as ReceiptLetter;
     const code = codes?.[n] ?? '';
     facts.error = NO_ERROR.test(code) ? '' : interned(code);
-    items.push(new JoinItem(source, n, provider, sinceMs, facts));
     idAt = idEnd + 1;
     numberAt = numberEnd + 1;
-  }
-  const all = idAt === messageIds.length + 1 && numberAt === msisdns.length + 1;
-  return all ? items : undefined;
+    return new JoinItem(source, n, provider, sinceMs, facts);
+  });
 }
 
 function endOfLine(text: string, from: number): number {

@@ -4,7 +4,7 @@ import type { LateAnswerEntry } from '../../lib/store/merge-outcomes.ts';
 import type { Chunks } from './chunks.ts';
 import type { Directory } from './directory.ts';
 import type { JoinItem, LateItem } from './join-item.ts';
-import { type ChunkGroup, locate, sortedByHash } from './locate.ts';
+import { type ChunkGroup, locate } from './locate.ts';
 import type { Bucket, Locators } from './locators.ts';
 import type { ReceiptChunk } from './receipt-chunk.ts';
 
@@ -30,7 +30,7 @@ interface Changes {
 }
 
 /**
- * One round: receipts sorted by bucket, each compared with the ids at its number's places, then one versioned write a
+ * One round: each receipt is compared with the ids at its number's places, then one versioned write a
  * chunk. What it has joined is stored when `store` resolves. Whatever it throws, a repetition is harmless.
  */
 export class JoinRound {
@@ -67,13 +67,13 @@ export class JoinRound {
     }
     const { directory, locators } = this.#joining;
     const unreadable = new Set<string>();
-    let frontier = sortedByHash(items);
+    let frontier = items;
     while (frontier.length > 0) {
       const located = locate(frontier, directory, locators, unreadable);
       for (const [key, bucket] of located.used) this.#used.set(key, bucket);
       await this.#readBuckets(located.missing, unreadable);
       await this.#compare(located.groups);
-      const next = located.waiting;
+      const next: JoinItem[] = located.waiting;
       for (const { items: compared } of located.groups) {
         for (const item of compared) {
           if (item.joined || (item.awaiting && !this.#options.deep)) continue;

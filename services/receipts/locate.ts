@@ -28,22 +28,17 @@ export interface Located {
   used: Map<string, Bucket>;
 }
 
-/** A hash and an index in one double. */
-const MAX_ITEMS = 2 ** 21;
-
-/** Sorted by bucket, of whatever size buckets are: a bucket is the upper bits of the hash. */
-export function sortedByHash(items: readonly JoinItem[]): JoinItem[] {
-  const keys = new Float64Array(items.length);
-  for (let i = 0; i < items.length; i++) keys[i] = items[i]!.hash * MAX_ITEMS + i;
-  keys.sort();
-  const sorted = new Array<JoinItem>(items.length);
-  for (let i = 0; i < items.length; i++) sorted[i] = items[keys[i]! % MAX_ITEMS]!;
-  return sorted;
+/** A bucket of a life, while receipts are looked up in it. */
+interface Looked {
+  locator: BucketLocator | undefined;
+  /** By chunk index. */
+  groups: Map<number, ChunkGroup>;
+  passedOver: boolean;
 }
 
 /**
- * Moves each receipt on to the next life that has its number, from the newest to the oldest. `unreadable`: buckets whose
- * chunks are not all there.
+ * Moves each receipt on to the next life that has its number, from the newest to the oldest. In whatever order they come:
+ * a search in a bucket costs less than sorting them. `unreadable`: buckets whose chunks are not all there.
  */
 export function locate(
   items: readonly JoinItem[],
@@ -52,24 +47,25 @@ export function locate(
   unreadable: ReadonlySet<string>,
 ): Located {
   const located: Located = { groups: [], missing: new Map(), waiting: [], used: new Map() };
-  // Receipts come sorted by bucket: most are for the same bucket of the same life as the one before.
-  let last: Bucket | undefined;
-  let locator: BucketLocator | undefined;
-  let groups = new Map<number, ChunkGroup>();
-  const groupsByBucket = new Map<string, Map<number, ChunkGroup>>();
+  const lookedByLife = new Map<Life, (Looked | undefined)[]>();
   let provider: string | undefined;
   let lives: readonly Life[] = [];
+  let lastLife: Life | undefined;
+  let lookedInLife: (Looked | undefined)[] = [];
 
-  const turnTo = (life: Life, bucket: number): void => {
-    last = { life, bucket };
-    locator = locators.get(life, bucket);
-    if (!locator) return;
-    const key = bucketKey(last);
-    located.used.set(key, last);
-    groups = groupsByBucket.get(key) ?? new Map();
-    groupsByBucket.set(key, groups);
+  const lookInto = (life: Life, bucket: number): Looked => {
+    const key = bucketKey({ life, bucket });
+    const looked: Looked = {
+      locator: locators.get(life, bucket),
+      groups: new Map(),
+      passedOver: unreadable.has(key),
+    };
+    if (looked.locator) located.used.set(key, { life, bucket });
+    else if (!looked.passedOver) located.missing.set(key, { life, bucket });
+    lookedInLife[bucket] = looked;
+    return looked;
   };
-  const groupOf = (life: Life, index: number): ChunkGroup => {
+  const groupOf = ({ groups }: Looked, life: Life, index: number): ChunkGroup => {
     let group = groups.get(index);
     if (!group) {
       group = { life, index, items: [], others: [] };
@@ -86,12 +82,16 @@ export function locate(
     }
     for (; item.cursor < lives.length; item.cursor++) {
       const life = lives[item.cursor]!;
+      if (life !== lastLife) {
+        lastLife = life;
+        lookedInLife = lookedByLife.get(life) ?? [];
+        lookedByLife.set(life, lookedInLife);
+      }
       const bucket = bucketOf(item.hash, life.layout.bucketBits);
-      if (!last || life !== last.life || bucket !== last.bucket) turnTo(life, bucket);
+      const looked = lookedInLife[bucket] ?? lookInto(life, bucket);
+      const { locator } = looked;
       if (!locator) {
-        const key = bucketKey(last!);
-        if (unreadable.has(key)) continue;
-        located.missing.set(key, last!);
+        if (looked.passedOver) continue;
         located.waiting.push(item);
         break;
       }
@@ -99,10 +99,10 @@ export function locate(
       if (entry === -1) continue;
       item.position = locator.positionAt(entry);
       item.parts = locator.partsAt(entry);
-      groupOf(life, locator.chunkAt(entry)).items.push(item);
+      groupOf(looked, life, locator.chunkAt(entry)).items.push(item);
       for (let at = entry + 1; locator.hasHash(at, item.hash); at++) {
         const other = { item, position: locator.positionAt(at), parts: locator.partsAt(at) };
-        groupOf(life, locator.chunkAt(at)).others.push(other);
+        groupOf(looked, life, locator.chunkAt(at)).others.push(other);
       }
       break;
     }

@@ -50,7 +50,8 @@ export class Pipeline {
   /** Rounds change chunks in memory: never two at once. */
   readonly #rounds = turnstile(1, 1_000_000);
   #held: JoinItem[] = [];
-  #queued: JoinItem[] = [];
+  #queued: Incoming[] = [];
+  #queuedReceipts = 0;
   #queuedLate: LateItem[] = [];
   /** The round that will take what is queued. */
   #next: Promise<void> | undefined;
@@ -83,15 +84,16 @@ export class Pipeline {
       }
       outcomes.push('leave');
       if (opened.incoming.open === 0) opened.incoming.ack();
-      for (const item of opened.items) this.#queued.push(item);
+      this.#queued.push(opened.incoming);
       for (const each of opened.late) this.#queuedLate.push(each);
-      receipts += opened.items.length;
+      receipts += opened.incoming.receipts;
       this.#options.metrics.lateAnswers.inc(opened.late.length);
     }
     this.#options.metrics.receipts.inc(receipts);
+    this.#queuedReceipts += receipts;
     const round = this.#work();
-    if (this.#queued.length >= FULL_ROUND) this.#hurry.abort();
-    if (this.#queued.length > MAX_QUEUED) await round;
+    if (this.#queuedReceipts >= FULL_ROUND) this.#hurry.abort();
+    if (this.#queuedReceipts > MAX_QUEUED) await round;
     return outcomes;
   }
 
@@ -102,9 +104,10 @@ export class Pipeline {
         this.#next = undefined;
         this.#roundAtMs = performance.now();
         this.#hurry = new AbortController();
-        const items = this.#queued;
+        const items = this.#queued.flatMap((incoming) => incoming.takeItems());
         const late = this.#queuedLate;
         this.#queued = [];
+        this.#queuedReceipts = 0;
         this.#queuedLate = [];
         return this.#guarded(items, late);
       }),

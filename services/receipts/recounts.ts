@@ -221,8 +221,11 @@ export class Recounts {
       body,
     });
     // For who rebuilds Redis; a later version's figures stay.
-    await recounts.updateOne({ _id: life, version }, { $set: counted });
-    await recounts.updateOne({ _id: life, version, marks: before.marks }, { $unset: { dueSinceMs: '' } });
+    const noMoreDue = await recounts.updateOne(
+      { _id: life, version, marks: before.marks },
+      { $set: counted, $unset: { dueSinceMs: '' } },
+    );
+    if (noMoreDue.matchedCount === 0) await recounts.updateOne({ _id: life, version }, { $set: counted });
   }
 
   async #read(life: string, tally: Tally): Promise<void> {
