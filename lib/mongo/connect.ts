@@ -37,11 +37,25 @@ export async function connectMongo(options: MongoOptions): Promise<Mongo> {
   const ping = async () => {
     await client.db(database).command({ ping: 1 }, { timeoutMS: 2_000 });
   };
+  let away = false;
+  const begin = async () => {
+    try {
+      // In so many words: a command that connects by itself may meet the end of an earlier command's attempt.
+      await client.connect();
+      await ping();
+    } catch (error) {
+      if (!away) log.warn({ server: withoutLogin(url), reason: (error as Error).message }, 'MongoDB is away');
+      away = true;
+      throw error;
+    }
+  };
   try {
-    await retryTransient(ping, { deadlineMs: connectTimeoutMs, signal, what: 'connecting to MongoDB' });
+    await retryTransient(begin, { deadlineMs: connectTimeoutMs, signal, what: 'connecting to MongoDB' });
   } catch (error) {
     await client.close();
-    throw new Error(`MongoDB at ${withoutLogin(url)}: ${(error as Error).message}`, { cause: error });
+    const { message, cause } = error as Error;
+    const why = cause instanceof Error ? `${message}; ${cause.message}` : message;
+    throw new Error(`MongoDB at ${withoutLogin(url)}: ${why}`, { cause: error });
   }
   log.info({ server: withoutLogin(url), database }, 'MongoDB connected');
 

@@ -50,6 +50,16 @@ describe('connectMongo', () => {
     );
   });
 
+  it('waits for a server that is still to come, longer than the driver does', async () => {
+    await servers.kill('mongo');
+    const options = { url: servers.mongoUrl, database: 'x', name: 'test', log, connectTimeoutMs: 120_000 };
+    const connecting = connectMongo(options);
+    // The driver gives its first attempt up after 4 s.
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await servers.restart('mongo');
+    await (await connecting).close();
+  });
+
   it('close may be called twice', async () => {
     const other = await connectMongo({
       url: servers.mongoUrl,
