@@ -62,7 +62,7 @@ export function printNext(natsUrl: string, batchId: string, kept: boolean): void
       : 'Three things to try next (npm run demo -- --keep leaves everything running):',
     `  ${cli} req sms.api.batch.status '{"id":"${batchId}"}'`,
     `  ${cli} sub 'sms.evt.>'`,
-    `  ${cli} req sms.api.batch.retry '{"id":"${batchId}","filter":{"outcomes":["rejected"]},"start":true}'`,
+    `  ${cli} req sms.api.batch.retry '{"id":"${batchId}","filter":{"outcomes":["rejected"]},"childId":"again","start":true}'`,
     '',
   ];
   process.stderr.write(lines.join('\n'));
