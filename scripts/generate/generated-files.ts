@@ -26,7 +26,7 @@ export async function generatedFiles(): Promise<GeneratedFiles> {
   files.set('docs/states.md', statesPage());
   files.set('docs/errors.md', errorsPage());
   files.set('docs/configuration.md', await configurationPage());
-  files.set('docs/metrics.md', metricsPage());
+  files.set('docs/metrics.md', await metricsPage());
   files.set('docs/update-permissions.md', permissionsPage());
   files.set('README.md', withSection(readIfThere('README.md') ?? README_SKELETON, 'states', stateDiagram()));
   return files;

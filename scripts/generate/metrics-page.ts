@@ -1,25 +1,26 @@
-import { describeMetrics } from '../../lib/metrics/metric-table.ts';
-import { BATCH_METRICS } from '../../services/batch/metrics.ts';
-import { receiptMetricTable } from '../../services/receipts/metrics.ts';
-import { SCHEDULER_METRICS } from '../../services/scheduler/metrics.ts';
-import { STATS_METRICS } from '../../services/stats/metrics.ts';
-import { STEP_METRICS } from '../../services/steps/metrics.ts';
-import { TABLE_METRICS } from '../../services/tables/metrics.ts';
-import { WATCHER_METRICS } from '../../services/watcher/metrics.ts';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describeMetrics, type MetricTable } from '../../lib/metrics/metric-table.ts';
+import { checkoutDir } from '../servers/runtime-dir.ts';
 import { NOTE, page } from './markdown.ts';
 
-const COMPONENTS = {
-  batch: BATCH_METRICS,
-  tables: TABLE_METRICS,
-  steps: STEP_METRICS,
-  receipts: receiptMetricTable(() => 0),
-  stats: STATS_METRICS,
-  scheduler: SCHEDULER_METRICS,
-  watcher: WATCHER_METRICS,
-};
+/** Each component's tables: what `services/<name>/metrics.ts` exports in capitals. */
+async function tables(): Promise<[string, MetricTable[]][]> {
+  const services = join(checkoutDir, 'services');
+  const names = readdirSync(services).filter((name) => existsSync(join(services, name, 'metrics.ts')));
+  return Promise.all(
+    names.sort().map(async (name): Promise<[string, MetricTable[]]> => {
+      const module = await import(pathToFileURL(join(services, name, 'metrics.ts')).href);
+      const found = Object.entries(module).filter(([key]) => key.endsWith('_METRICS'));
+      if (found.length === 0) throw new Error(`services/${name}/metrics.ts exports no table of metrics`);
+      return [name, found.map(([, table]) => table as MetricTable)];
+    }),
+  );
+}
 
 /** docs/metrics.md */
-export const metricsPage = (): string =>
+export const metricsPage = async (): Promise<string> =>
   page(
     NOTE,
     '# Metrics',
@@ -28,8 +29,5 @@ export const metricsPage = (): string =>
       '`smsbatch_build_info` (always 1; labels service, version, node), and what prom-client knows of every Node process: ' +
       '`process_…` (CPU, memory, file descriptors) and `nodejs_…` (lag of the event loop, heap, garbage collection).',
     'Labels never name a batch or a recipient: what happens in one batch is in its `status` and its events.',
-    ...Object.entries(COMPONENTS).flatMap(([name, table]) => [
-      `## ${name}`,
-      describeMetrics([table]).trimEnd(),
-    ]),
+    ...(await tables()).flatMap(([name, found]) => [`## ${name}`, describeMetrics(found).trimEnd()]),
   );
