@@ -35,6 +35,8 @@ const wanted = (letter: string): boolean =>
   options.only.includes(letter) && !(options.smoke && letter === 'b');
 
 const WINDOW = 100;
+/** The carrier does not wait for our answers to receipts either: npm smpp has no such window. */
+const DELIVER_WINDOW = 10_000;
 const SLOW_MS = 5;
 const RAW = 100_000;
 const OWN = 400_000;
@@ -58,6 +60,7 @@ async function main(): Promise<Results> {
       ledger: 'counts',
       built: true,
       behaviour: { receipts: { share: 1 } },
+      deliverWindow: DELIVER_WINDOW,
     }),
   );
   const slow = clean.use(

@@ -16,6 +16,7 @@ import { peakMb } from './usage.ts';
 const SMALL = 100_000;
 const LARGE = 1_000_000;
 const WINDOW = 100;
+const DELIVER_WINDOW = 10_000;
 const SAMPLE_MS = 50;
 
 interface SizeResult {
@@ -51,6 +52,7 @@ export async function runMillion(
     await startSimulator(servers.logDir, {
       ledger: 'counts',
       behaviour: { receipts: { share: 1 } },
+      deliverWindow: DELIVER_WINDOW,
       built: true,
     }),
   );

@@ -32,9 +32,21 @@ export interface Simulator extends Child {
 /** The SMSC simulator as a process of its own, on free ports. */
 export async function startSimulator(
   logDir: string,
-  options: { name?: string; behaviour?: object; ledger?: 'full' | 'counts'; built?: boolean } = {},
+  options: {
+    name?: string;
+    behaviour?: object;
+    ledger?: 'full' | 'counts';
+    deliverWindow?: number;
+    built?: boolean;
+  } = {},
 ): Promise<Simulator> {
-  const { name = 'simulator', behaviour = {}, ledger: kept = 'full', built = false } = options;
+  const {
+    name = 'simulator',
+    behaviour = {},
+    ledger: kept = 'full',
+    deliverWindow = 1_000,
+    built = false,
+  } = options;
   const child = await startChild({
     name,
     script: 'services/smsc-simulator/main.ts',
@@ -45,6 +57,7 @@ export async function startSimulator(
       SIMULATOR_SMPP_PORT: '0',
       SIMULATOR_HTTP_PORT: '0',
       SIMULATOR_LEDGER: kept,
+      SIMULATOR_DELIVER_WINDOW: String(deliverWindow),
       SIMULATOR_BEHAVIOUR: JSON.stringify(behaviour),
     },
   });

@@ -14,12 +14,13 @@ import {
 /** A message of SMS_RECEIPTS that is acknowledged when all it holds is stored: joined, or parked. */
 export class Incoming implements ReceiptSource {
   readonly message: JsMsg;
+  readonly provider: string;
+  readonly sinceMs: number;
+  readonly atMs: number;
   /** How many it holds. */
   readonly receipts: number;
   open = 0;
   settled = false;
-  readonly #provider: string;
-  readonly #sinceMs: number;
   readonly #unsettled: Set<Incoming>;
   /** Columns and list, until the items are made. */
   #group: ReceiptGroup | undefined;
@@ -29,9 +30,10 @@ export class Incoming implements ReceiptSource {
   constructor(message: JsMsg, group: ReceiptGroup, sinceMs: number, unsettled: Set<Incoming>) {
     this.message = message;
     this.receipts = (group.columns?.states.length ?? 0) + (group.receipts?.length ?? 0);
-    this.#provider = group.provider;
+    this.provider = group.provider;
     this.#group = group;
-    this.#sinceMs = sinceMs;
+    this.sinceMs = sinceMs;
+    this.atMs = group.columns?.atMs ?? group.receipts?.[0]?.atMs ?? 0;
     this.#unsettled = unsettled;
   }
 
@@ -39,9 +41,9 @@ export class Incoming implements ReceiptSource {
   takeItems(): JoinItem[] {
     const { columns, receipts = [] } = this.#group ?? {};
     this.#group = undefined;
-    const items = columns ? itemsOfColumns(columns, this.#provider, this, this.#sinceMs) : [];
+    const items = columns ? itemsOfColumns(columns, this) : [];
     for (const receipt of receipts) {
-      items.push(itemOf(receipt, items.length, this.#provider, this, this.#sinceMs));
+      items.push(itemOf(receipt, items.length, this));
     }
     return items;
   }

@@ -22,6 +22,11 @@ export interface Candidate {
 
 /** Where a receipt comes from: a message of the stream, or a parked document. Has its text for the few that need it. */
 export interface ReceiptSource {
+  readonly provider: string;
+  /** When it was read: performance.now(). */
+  readonly sinceMs: number;
+  /** When the first of its receipts reached us, ms since 1970. */
+  readonly atMs: number;
   receiptAt(n: number): DeliveryReceipt;
 }
 
@@ -33,12 +38,9 @@ export class JoinItem {
   readonly source: ReceiptSource;
   /** Its number within the source. */
   readonly n: number;
-  readonly provider: string;
-  readonly sinceMs: number;
   readonly hasNumber: boolean;
   readonly letter: ReceiptLetter;
   readonly error: string;
-  readonly atMs: number;
   /** Which of the account's lives is looked at next. */
   cursor = 0;
   joined = false;
@@ -53,24 +55,18 @@ export class JoinItem {
   // As signed 32-bit numbers: V8 keeps those in the object, and everything above 2^31 outside of it.
   readonly #hash: number;
   readonly #key: number;
+  /** Behind the source's first. */
+  readonly #laterMs: number;
   /** Of the id's other forms, once its own has not fitted. */
   #otherKeys: readonly number[] | undefined = undefined;
 
-  constructor(
-    source: ReceiptSource,
-    n: number,
-    provider: string,
-    sinceMs: number,
-    { hasNumber, hash, key, letter, error, atMs }: JoinFacts,
-  ) {
+  constructor(source: ReceiptSource, n: number, { hasNumber, hash, key, letter, error, laterMs }: JoinFacts) {
     this.source = source;
     this.n = n;
-    this.provider = provider;
-    this.sinceMs = sinceMs;
     this.hasNumber = hasNumber;
     this.letter = letter;
     this.error = error;
-    this.atMs = atMs;
+    this.#laterMs = laterMs;
     this.#hash = hash | 0;
     this.#key = key | 0;
   }
@@ -78,6 +74,18 @@ export class JoinItem {
   /** Of the number, unsigned; meaningless when it is missing. */
   get hash(): number {
     return this.#hash >>> 0;
+  }
+
+  get provider(): string {
+    return this.source.provider;
+  }
+
+  get sinceMs(): number {
+    return this.source.sinceMs;
+  }
+
+  get atMs(): number {
+    return this.source.atMs + this.#laterMs;
   }
 
   get text(): DeliveryReceipt {
@@ -111,25 +119,23 @@ export interface JoinFacts {
   letter: ReceiptLetter;
   /** '' = none. */
   error: string;
-  atMs: number;
+  laterMs: number;
 }
 
-const factsOf = ({ messageId, msisdn, state, error, atMs }: DeliveryReceipt): JoinFacts => ({
+const factsOf = (
+  { messageId, msisdn, state, error, atMs }: DeliveryReceipt,
+  source: ReceiptSource,
+): JoinFacts => ({
   hasNumber: msisdn !== '',
   hash: hashMsisdn(msisdn, startOfNumber(msisdn, 0)),
   key: idKey(messageId),
   letter: RECEIPT_LETTERS[state],
   error: error === undefined || NO_ERROR.test(error) ? '' : interned(error),
-  atMs,
+  laterMs: atMs - source.atMs,
 });
 
-export const itemOf = (
-  receipt: DeliveryReceipt,
-  n: number,
-  provider: string,
-  source: ReceiptSource,
-  sinceMs: number,
-): JoinItem => new JoinItem(source, n, provider, sinceMs, factsOf(receipt));
+export const itemOf = (receipt: DeliveryReceipt, n: number, source: ReceiptSource): JoinItem =>
+  new JoinItem(source, n, factsOf(receipt, source));
 
 export function areEquallyLong({ messageIds, msisdns, states, errors }: ReceiptColumns): boolean {
   const lines = [messageIds, msisdns, ...(errors === undefined ? [] : [errors])];
@@ -144,29 +150,28 @@ function linesOf(text: string): number {
 
 /** One item a line of the columns, which are equally long. Texts are read where they stand. */
 export function itemsOfColumns(
-  { messageIds, msisdns, states, errors, atMs }: ReceiptColumns,
-  provider: string,
+  { messageIds, msisdns, states, errors }: ReceiptColumns,
   source: ReceiptSource,
-  sinceMs: number,
 ): JoinItem[] {
   const codes = errors?.split('\n');
   // One for all: it is only read from.
-  const facts: JoinFacts = { hasNumber: false, hash: 0, key: 0, letter: 'd', error: '', atMs };
+  const facts: JoinFacts = { hasNumber: false, hash: 0, key: 0, letter: 'd', error: '', laterMs: 0 };
   let idAt = 0;
   let numberAt = 0;
-  return Array.from(states, (letter, n) => {
+  const items = new Array<JoinItem>(states.length);
+  for (let n = 0; n < states.length; n++) {
     const idEnd = endOfLine(messageIds, idAt);
     const numberEnd = endOfLine(msisdns, numberAt);
     facts.hasNumber = numberEnd > numberAt;
     facts.hash = hashMsisdn(msisdns, startOfNumber(msisdns, numberAt), numberEnd);
     facts.key = idKey(messageIds, idAt, idEnd);
-    facts.letter = letter as ReceiptLetter;
-    const code = codes?.[n] ?? '';
-    facts.error = NO_ERROR.test(code) ? '' : interned(code);
+    facts.letter = states[n] as ReceiptLetter;
+    if (codes) facts.error = NO_ERROR.test(codes[n]!) ? '' : interned(codes[n]!);
     idAt = idEnd + 1;
     numberAt = numberEnd + 1;
-    return new JoinItem(source, n, provider, sinceMs, facts);
-  });
+    items[n] = new JoinItem(source, n, facts);
+  }
+  return items;
 }
 
 function endOfLine(text: string, from: number): number {

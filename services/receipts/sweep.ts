@@ -69,9 +69,14 @@ async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due
 
 class ParkedSource implements ReceiptSource {
   readonly parked: ParkedReceipt;
+  readonly provider: string;
+  readonly sinceMs = performance.now();
+  readonly atMs: number;
 
   constructor(parked: ParkedReceipt) {
     this.parked = parked;
+    this.provider = parked.provider;
+    this.atMs = parked.receipt.atMs;
   }
 
   receiptAt(): DeliveryReceipt {
@@ -79,8 +84,7 @@ class ParkedSource implements ReceiptSource {
   }
 }
 
-const parkedItem = (parked: ParkedReceipt): JoinItem =>
-  itemOf(parked.receipt, 0, parked.provider, new ParkedSource(parked), performance.now());
+const parkedItem = (parked: ParkedReceipt): JoinItem => itemOf(parked.receipt, 0, new ParkedSource(parked));
 
 const parkedBehind = (item: JoinItem): ParkedReceipt => (item.source as ParkedSource).parked;
 

@@ -25,6 +25,12 @@ export const simulatorConfig = Type.Object({
     minimum: 0,
     description: 'Binds an account; 0 = no limit.',
   }),
+  SIMULATOR_DELIVER_WINDOW: Type.Integer({
+    default: 1_000,
+    minimum: 1,
+    maximum: 65_535,
+    description: 'Receipts a bind that may be unanswered at once.',
+  }),
   SIMULATOR_LEDGER: Type.Union([Type.Literal('full'), Type.Literal('counts')], {
     default: 'full',
     description: 'full keeps each message, about 150 bytes; counts keeps none.',

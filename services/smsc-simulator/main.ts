@@ -25,6 +25,7 @@ async function main(): Promise<void> {
       ? {}
       : { accounts: { [config.SIMULATOR_SYSTEM_ID]: config.SIMULATOR_PASSWORD } }),
     maxBinds: config.SIMULATOR_MAX_BINDS,
+    deliverWindow: config.SIMULATOR_DELIVER_WINDOW,
     ledger: config.SIMULATOR_LEDGER,
     behaviour: { latencyMs: config.SIMULATOR_LATENCY_MS, tpsLimit: config.SIMULATOR_TPS, ...behaviour },
   });

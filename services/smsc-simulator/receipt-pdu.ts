@@ -153,8 +153,7 @@ export function encodeReceipt(job: ReceiptJob, nowMs: number): Uint8Array {
   at = putString(at, job.source);
   scratch[at++] = final ? 0x04 : 0x20;
   // protocol_id to sm_default_msg_id: eight bytes, all 0 or empty.
-  scratch.fill(0, at, at + 8);
-  at += 8;
+  for (const end = at + 8; at < end; at++) scratch[at] = 0;
   const text = at + 1;
   at = putShortMessage(text, job, nowMs);
   scratch[text - 1] = at - text;

@@ -203,9 +203,12 @@ export class Smsc {
     const answer = answered ? 'answered' : cut === undefined ? 'noAnswer' : 'disconnected';
     this.recorder.add(view, connection.number, nowMs, number, commandStatus, answer, false);
     const { ids } = this.behaviour.receipts;
-    if (commandStatus === 0) this.#scheduleReceipt(connection, view, number, verdict, nowMs);
+    const messageId = commandStatus === 0 ? answeredId(number, this.#ids, ids) : '';
+    if (commandStatus === 0) {
+      const receiptId = ids === 'same' ? messageId : receiptedId(number, this.#ids, ids);
+      this.#scheduleReceipt(connection, view, receiptId, verdict, nowMs);
+    }
     if (answered) {
-      const messageId = commandStatus === 0 ? answeredId(number, this.#ids, ids) : '';
       this.#answer(session, view.sequenceNumber, commandStatus, messageId, verdict.delayMs);
     }
     if (cut === 'after') session.close();
@@ -236,7 +239,7 @@ export class Smsc {
   #scheduleReceipt(
     connection: Connection,
     view: MessageView,
-    number: number,
+    messageId: string,
     verdict: Verdict,
     nowMs: number,
   ): void {
@@ -246,13 +249,13 @@ export class Smsc {
     if (outbox === undefined || asked === 0) return;
     if ((asked === failureOnly && delivered) || (asked === successOnly && !delivered)) return;
     const { random } = this.#settings;
-    const { share, ids, format, earlyShare, doubledShare, delayMs, delayJitterMs } = this.behaviour.receipts;
+    const { share, format, earlyShare, doubledShare, delayMs, delayJitterMs } = this.behaviour.receipts;
     if (share < 1 && random() >= share) return;
     const { bytes } = view;
     const job: ReceiptJob = {
       source: readLatin1(bytes, view.sourceStart, view.sourceEnd),
       destination: readLatin1(bytes, view.destinationStart, view.destinationEnd),
-      messageId: receiptedId(number, this.#ids, ids),
+      messageId,
       state: verdict.receiptState,
       submittedAtMs: nowMs,
       format,

@@ -38,6 +38,8 @@ export function deliveryStore(options: {
   const { store, task, range, signal } = options;
   const idOf = (index: number) => chunkId(task.batchId, task.incarnation, index);
   const writer = outcomeWriter(store.outcomes, task.ownerSeq, signal);
+  /** As they were when the task was taken, each given out once. */
+  const untouched = new Map<number, OutcomeDocument>();
   const retry = { deadlineMs: READ_DEADLINE_MS, signal };
 
   function read<T extends { index: number }>(
@@ -71,16 +73,25 @@ export function deliveryStore(options: {
   const loadMessages = async (indexes: readonly number[]) =>
     inOrder('message chunk', indexes, await read<MessageChunk>(store.messageChunks, indexes, { batchId: 0 }));
 
+  async function loadOutcomes(indexes: readonly number[]): Promise<OutcomeDocument[]> {
+    const known = indexes.flatMap((index) => untouched.get(index) ?? []);
+    for (const { index } of known) untouched.delete(index);
+    if (known.length === indexes.length) return known;
+    const others = indexes.filter((index) => !known.some((document) => document.index === index));
+    // Whole: they are replaced.
+    return [...known, ...(await read<OutcomeDocument>(store.outcomes, others, {}))];
+  }
+
   return {
     journal: openJournal(options.journalTasks, task, { signal }),
-    takeOver: () => takeOver(store.outcomes, task, range),
+    async takeOver() {
+      const taken = await takeOver(store.outcomes, task, range);
+      for (const document of taken.untouched) untouched.set(document.index, document);
+      return taken;
+    },
     loadMessages,
     async load(indexes) {
-      const [messages, outcomes] = await Promise.all([
-        loadMessages(indexes),
-        // Whole: they are replaced.
-        read<OutcomeDocument>(store.outcomes, indexes, {}),
-      ]);
+      const [messages, outcomes] = await Promise.all([loadMessages(indexes), loadOutcomes(indexes)]);
       const ordered = inOrder('outcome document', indexes, outcomes);
       return messages.map((each, i) => ({ messages: each, outcomes: ordered[i]! }));
     },

@@ -41,8 +41,8 @@ const nextBatchId = () => `b${++batches}-${process.pid}`;
 
 async function joinAll(receipts: readonly DeliveryReceipt[], joining = joiningOf(), deep = false) {
   await joining.directory.refresh();
-  const source = { receiptAt: (n: number) => receipts[n]! };
-  const items = receipts.map((receipt, n) => itemOf(receipt, n, 'main', source, 0));
+  const source = { provider: 'main', sinceMs: 0, atMs: 0, receiptAt: (n: number) => receipts[n]! };
+  const items = receipts.map((receipt, n) => itemOf(receipt, n, source));
   const round = new JoinRound(joining, { deep, maxBucketReads: 1_000 });
   await round.match(items);
   await round.store(() => {});
