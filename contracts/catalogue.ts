@@ -8,6 +8,7 @@ import { EVENTS } from './events.ts';
 import { ProviderListAnswer, ProviderListRequest } from './provider-api.ts';
 import { OrphansAnswer, RECEIPT_API } from './receipt-api.ts';
 import { ReceiptGroup } from './receipts.ts';
+import { RULE_API, RuleDeleted, RuleListAnswer, RuleTestAnswer, RuleView } from './rule-api.ts';
 import { TARGETS } from './schedule.ts';
 import {
   PreviewAnswer,
@@ -162,6 +163,7 @@ const requests: CatalogueEntry[] = [
   ...Object.entries(RECEIPT_API).map(([verb, schema]) => request('receipt', verb, schema)),
   ...Object.entries(DEAD_API).map(([verb, schema]) => request('dead', verb, schema)),
   ...Object.entries(SCHEDULE_API).map(([verb, schema]) => request('schedule', verb, schema)),
+  ...Object.entries(RULE_API).map(([verb, schema]) => request('rule', verb, schema)),
 ];
 
 const answer = (name: string, schema: TSchema, otherwise = ''): CatalogueEntry => ({
@@ -199,6 +201,10 @@ const answers: CatalogueEntry[] = [
   answer('schedule.preview', PreviewAnswer, 'What a schedule will do.'),
   answer('task', TaskRunAnswer),
   answer('receipt.orphans', OrphansAnswer, 'A page of receipts that fit no message.'),
+  ...['create', 'get', 'update'].map((verb) => answer(`rule.${verb}`, RuleView)),
+  answer('rule.list', RuleListAnswer, 'A page of rules.'),
+  answer('rule.delete', RuleDeleted, 'Whether there was such a rule.'),
+  answer('rule.test', RuleTestAnswer, 'What an event would become.'),
   answer('dead.list', DeadListAnswer, 'A page of dead letters.'),
   answer('dead.get', DeadLetter),
   answer('dead.replay', DeadReplayAnswer, 'Which letters were published again.'),

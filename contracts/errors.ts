@@ -21,7 +21,7 @@ export const ERROR_CODES = {
   'body-too-large': { status: 413, meaning: 'The body is larger than the limit.' },
   'invalid-batch-id': { status: 400, meaning: 'The batch ID is not a subject token of 1 to 64 characters.' },
   'unknown-verb': { status: 400, meaning: 'There is no such command.' },
-  'not-found': { status: 404, meaning: 'There is no batch, table or recipient of that name.' },
+  'not-found': { status: 404, meaning: 'There is no batch, table, recipient, rule or letter of that name.' },
   'already-exists': { status: 409, meaning: 'The ID is taken by a batch or table with another definition.' },
   deleted: { status: 410, meaning: 'The batch was deleted; its ID is free again later.' },
   'state-forbids': { status: 409, meaning: 'The state the batch is in does not allow this command.' },

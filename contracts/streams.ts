@@ -22,6 +22,8 @@ import {
   TASK_RUN_CONSUMER,
   TASK_RUN_SUBJECTS,
   TIMER_SUBJECTS,
+  TRIGGER_CONSUMER,
+  TRIGGER_SUBJECTS,
 } from './subjects.ts';
 
 const MiB = 1024 * 1024;
@@ -60,6 +62,7 @@ export interface StreamLimits {
   eventsMaxBytes: number;
   eventsMaxAgeSeconds: number;
   receiptsMaxBytes: number;
+  triggersMaxBytes: number;
   deadMaxBytes: number;
 }
 
@@ -69,6 +72,7 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   eventsMaxBytes: 2048 * MiB,
   eventsMaxAgeSeconds: 7 * DAY_SECONDS,
   receiptsMaxBytes: 2048 * MiB,
+  triggersMaxBytes: 256 * MiB,
   deadMaxBytes: 256 * MiB,
 };
 
@@ -130,6 +134,15 @@ export function streamShapes(limits: StreamLimits = DEFAULT_STREAM_LIMITS): Stre
       discard: 'old',
       max_bytes: -1,
       allow_msg_schedules: true,
+    },
+    {
+      ...common,
+      name: STREAMS.triggers,
+      description: 'Events of other programs, which rules make into commands',
+      subjects: [TRIGGER_SUBJECTS],
+      retention: 'workqueue',
+      discard: 'new',
+      max_bytes: limits.triggersMaxBytes,
     },
     {
       ...common,
@@ -198,3 +211,7 @@ export const runEndsConsumerShape = (): ConsumerShape => {
   const events = ['ended', 'deleted', 'command-rejected'];
   return { ...shape, filter_subjects: events.map((event) => eventSubject('*', event)) };
 };
+
+/** One at a time, over all watchers: an event is obeyed before the next one of its source is looked at. */
+export const triggerConsumerShape = (): ConsumerShape =>
+  durable(STREAMS.triggers, TRIGGER_CONSUMER, TRIGGER_SUBJECTS, 1);

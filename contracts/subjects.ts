@@ -9,6 +9,7 @@ export const STREAMS = {
   events: 'SMS_EVENTS',
   receipts: 'SMS_RECEIPTS',
   schedules: 'SMS_SCHEDULES',
+  triggers: 'SMS_TRIGGERS',
   dead: 'SMS_DEAD',
 } as const;
 
@@ -19,6 +20,7 @@ export const COMMAND_SUBJECTS = 'sms.cmd.*.*';
 export const STEP_SUBJECTS = 'sms.step.*.*.*';
 export const EVENT_SUBJECTS = 'sms.evt.*.*';
 export const RECEIPT_SUBJECTS = 'sms.receipt.*';
+export const TRIGGER_SUBJECTS = 'sms.trigger.>';
 export const DEAD_SUBJECTS = 'sms.dead.>';
 
 /** What anyone publishes to: `sms.cmd.<batchId>.<verb>`. */
@@ -118,6 +120,13 @@ export const DUE_CONSUMER = 'scheduler-due';
 export const SCHEDULE_COMMAND_CONSUMER = 'scheduler-commands';
 export const TASK_RUN_CONSUMER = 'scheduler-tasks';
 export const RUN_ENDS_CONSUMER = 'scheduler-ends';
+export const TRIGGER_CONSUMER = 'triggers';
+/** One or more tokens: `sms.trigger.shop`, `sms.trigger.shop.orders`. */
+export const TRIGGER_SOURCE_PATTERN = '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$';
+export const triggerSubject = (source: string): string => `sms.trigger.${source}`;
+
+/** What a trigger's subject says of its source, whatever it is. */
+export const parseTriggerSubject = (subject: string): string => subject.slice('sms.trigger.'.length);
 
 /** Where a message that cannot be handled goes: `sms.dead.<stream>.<subject it had, without "sms.">`. */
 export const deadSubject = (stream: string, subject: string): string =>

@@ -5,6 +5,7 @@ import type { ImportDocument, OrphanedChunksDocument } from './import-document.t
 import type { NumberPlaces } from './number-places.ts';
 import type { InlineRecipientsDocument, PartitionDocument } from './partition-document.ts';
 import type { ReportDocument } from './report-document.ts';
+import type { RuleDocument } from './rule-document.ts';
 import type { SourceChunk, TableDocument } from './table-documents.ts';
 import type { TaskDocument } from './task-document.ts';
 
@@ -24,6 +25,7 @@ export interface Store {
   imports: Collection<ImportDocument>;
   orphanedChunks: Collection<OrphanedChunksDocument>;
   reports: Collection<ReportDocument>;
+  rules: Collection<RuleDocument>;
 }
 
 export const storeOf = (db: Db): Store => ({
@@ -41,4 +43,5 @@ export const storeOf = (db: Db): Store => ({
   imports: db.collection('imports'),
   orphanedChunks: db.collection('orphaned_chunks'),
   reports: db.collection('reports'),
+  rules: db.collection('rules'),
 });

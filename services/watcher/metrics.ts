@@ -20,6 +20,18 @@ export const WATCHER_METRICS = {
     help: 'Dead letters that somebody replayed or dropped.',
     labels: ['end'],
   },
+  triggers: {
+    type: 'counter',
+    name: 'watcher_triggers_total',
+    help: 'Events that became commands, and those that went to the dead letters.',
+    labels: ['result'],
+  },
+  files: {
+    type: 'counter',
+    name: 'watcher_files_total',
+    help: 'Files of hot folders, by what became of them: batch, duplicate, refused, changed (still being written), gone, elsewhere (another watcher’s).',
+    labels: ['result'],
+  },
   deadLetters: {
     type: 'gauge',
     name: 'dead_letters',

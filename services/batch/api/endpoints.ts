@@ -12,6 +12,7 @@ import { BATCH_API, type BatchView, RecipientGet } from '../../../contracts/batc
 import { errorBody, RefusedError } from '../../../contracts/errors.ts';
 import { lifeId } from '../../../contracts/ids.ts';
 import { isFinal, stateName } from '../../../contracts/states.ts';
+import type { CommandClient } from '../../../lib/batch/command-client.ts';
 import { gatherFacts } from '../../../lib/batch/gather-facts.ts';
 import { findingsOf } from '../../../lib/batch/validate-definition.ts';
 import { type ApiEndpoint, endpoint, type RequestMeta } from '../../../lib/nats/micro.ts';
@@ -20,7 +21,6 @@ import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import type { Store } from '../../../lib/store/collections.ts';
 import { findingsFor } from '../gather.ts';
 import { viewOf } from '../view.ts';
-import type { CommandClient } from './command-client.ts';
 import { findBatch } from './find-batch.ts';
 import { listBatches } from './list-batches.ts';
 import type { LoadShedding } from './load-shedding.ts';

@@ -10,7 +10,12 @@ import type { Publisher } from '../../../lib/nats/publish.ts';
 import type { WatcherMetrics } from '../metrics.ts';
 
 /** Streams in which a message that nobody is given any more stays for ever. */
-export const WORK_QUEUES = new Set<string>([STREAMS.commands, STREAMS.steps, STREAMS.receipts]);
+export const WORK_QUEUES = new Set<string>([
+  STREAMS.commands,
+  STREAMS.steps,
+  STREAMS.receipts,
+  STREAMS.triggers,
+]);
 
 export interface GivenUp {
   stream: string;

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import Type from 'typebox';
-import { check, shown } from '../../../../contracts/check.ts';
+import { check } from '../../../../contracts/check.ts';
 import type { Finding } from '../../../../contracts/errors.ts';
+import { readJsonList } from '../../../../lib/config/json-list.ts';
 import { ConfigError, type Env } from '../../../../lib/config/read-config.ts';
 import { SmppAccount } from './smpp/smpp-config.ts';
 
@@ -26,10 +27,9 @@ export const providersConfig = Type.Object({
  * @throws ConfigError with every mistake in every account
  */
 export function readProviders(env: Env): ProviderConfig[] {
-  const text = textOf(env);
-  if (text === undefined) return [];
+  const parsed = readJsonList(VARIABLE, env, 'accounts');
+  if (parsed === undefined) return [];
   const findings: Finding[] = [];
-  const parsed = parse(text, findings);
   const configs: ProviderConfig[] = [];
   const names = new Set<string>();
   parsed.forEach((entry, i) => {
@@ -62,40 +62,6 @@ export function readProviders(env: Env): ProviderConfig[] {
     );
   }
   return configs;
-}
-
-function textOf(env: Env): string | undefined {
-  const value = env[VARIABLE]?.trim();
-  if (!value) return fileText(env[`${VARIABLE}_FILE`]?.trim(), `${VARIABLE}_FILE`);
-  return value.startsWith('[') || value.startsWith('{') ? value : fileText(value, VARIABLE);
-}
-
-function fileText(path: string | undefined, variable: string): string | undefined {
-  if (!path) return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const expected = `a JSON list, or a file that can be read (${(error as NodeJS.ErrnoException).code})`;
-    throw new ConfigError([{ field: variable, value: path, expected }]);
-  }
-}
-
-function parse(text: string, findings: Finding[]): unknown[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    // Not the text itself: it may hold passwords.
-    findings.push({
-      field: '',
-      value: undefined,
-      expected: `JSON: ${(error as Error).message.slice(0, 80)}`,
-    });
-    return [];
-  }
-  if (Array.isArray(value)) return value;
-  findings.push({ field: '', value: shown(typeof value), expected: 'a list of accounts' });
-  return [];
 }
 
 const hidden = (finding: Finding): Finding =>
