@@ -73,7 +73,8 @@ export function openJournal(
   { signal, now = () => performance.now(), tryMs = 2_000 }: JournalOptions,
 ): Journal {
   let version = task.progressVersion;
-  let sumsWrittenAt = Number.NEGATIVE_INFINITY;
+  // A task that ends within a second tells its sums with its answer.
+  let sumsWrittenAt = now();
   /** What the document holds for certain; undefined = not known. */
   let stored: { again: number; facts: number } | undefined;
   const ours = { _id: task._id, ownerSeq: task.ownerSeq };

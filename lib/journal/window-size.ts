@@ -18,10 +18,10 @@ export interface WindowSizer {
  * Sizes windows by time: the faster the sending, the more messages an intent may cover, so that what a crash leaves in
  * doubt is always about the same 100 ms. Grows and shrinks by two at most.
  */
-export function windowSizer({ first = 50 } = {}): WindowSizer {
+export function windowSizer({ first = 50, most = MAX_WINDOW_MESSAGES } = {}): WindowSizer {
   let size = first;
-  let ceiling = MAX_WINDOW_MESSAGES;
-  const clamp = (value: number) => Math.max(1, Math.min(ceiling, MAX_WINDOW_MESSAGES, Math.round(value)));
+  let ceiling = most;
+  const clamp = (value: number) => Math.max(1, Math.min(ceiling, most, Math.round(value)));
   return {
     get size() {
       return clamp(size);
@@ -31,10 +31,10 @@ export function windowSizer({ first = 50 } = {}): WindowSizer {
       const fitting = elapsedMs <= 0 ? Number.POSITIVE_INFINITY : (messages * WINDOW_MS) / elapsedMs;
       // A window smaller than the size (the end of a chunk) says little about more than itself.
       const grown = Math.min(fitting, Math.max(size, messages * GROWTH));
-      size = Math.max(size / GROWTH, Math.min(grown, MAX_WINDOW_MESSAGES, size * GROWTH));
+      size = Math.max(size / GROWTH, Math.min(grown, most, size * GROWTH));
     },
     limit(perSecond) {
-      ceiling = perSecond === null ? MAX_WINDOW_MESSAGES : Math.max(1, (perSecond * WINDOW_MS) / 1000);
+      ceiling = perSecond === null ? most : Math.max(1, (perSecond * WINDOW_MS) / 1000);
     },
   };
 }

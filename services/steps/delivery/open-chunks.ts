@@ -27,7 +27,6 @@ export class OpenChunks {
   readonly #onFailed: (error: unknown) => void;
   #next: number;
   #loading = false;
-  #loaded = false;
 
   constructor(options: {
     store: Pick<DeliveryStore, 'load'>;
@@ -103,9 +102,7 @@ export class OpenChunks {
   }
 
   load(): void {
-    // The first read is short, so that sending begins.
-    const most = this.#loaded ? MAX_READY - this.#ready.length : 1;
-    const room = Math.min(most, this.#end - this.#next);
+    const room = Math.min(MAX_READY - this.#ready.length, this.#end - this.#next);
     if (this.#loading || room <= 0 || this.#ready.length > READ_AT) return;
     const indexes = Array.from({ length: room }, (_, i) => this.#next + i);
     this.#next += room;
@@ -113,7 +110,6 @@ export class OpenChunks {
     this.#store.load(indexes).then(
       (loaded) => {
         this.#loading = false;
-        this.#loaded = true;
         for (const { messages, outcomes } of loaded) {
           const chunk = new DeliveryChunk(messages, outcomes);
           chunk.nextFresh = this.#firstFresh(chunk);
