@@ -19,6 +19,7 @@ import { readOptions } from './demo/options.ts';
 import { phaseBars } from './demo/progress.ts';
 import { writeCsv } from './demo/recipients.ts';
 import { type DemoResult, printNext, printReport } from './demo/report.ts';
+import { scheduledDemo } from './demo/scheduled.ts';
 import { callApi } from './engine/api.ts';
 import { checkLedger } from './engine/check-ledger.ts';
 import type { Child } from './engine/child-process.ts';
@@ -184,15 +185,27 @@ async function importFile(nc: NatsConnection, file: string, table: string): Prom
 
 const interrupted = new Promise<void>((resolve) => process.once('SIGINT', () => resolve()));
 try {
-  const result = await main();
-  if (options.json) console.log(JSON.stringify({ ...flat(result) }));
-  if (!result.ok) process.exitCode = 1;
+  const ok = options.scheduled ? await runScheduled() : await runBatch();
+  if (!ok) process.exitCode = 1;
   if (options.keep) await interrupted;
 } catch (error) {
   say(`\nThe demo failed: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
 } finally {
   await stack[Symbol.asyncDispose]();
+}
+
+async function runBatch(): Promise<boolean> {
+  const result = await main();
+  if (options.json) console.log(JSON.stringify({ ...flat(result) }));
+  return result.ok;
+}
+
+async function runScheduled(): Promise<boolean> {
+  const { result, natsUrl } = await scheduledDemo(stack, say);
+  if (options.keep) say(`Try next: nats -s ${natsUrl} req sms.api.schedule.list '{}'`);
+  if (options.json) console.log(JSON.stringify(result));
+  return result.ok;
 }
 
 /** Every count of the identity beside what the ledger says, at one level: for scripts that read the last line. */

@@ -5,6 +5,7 @@ export interface DemoOptions {
   file?: string;
   keep: boolean;
   chaos: boolean;
+  scheduled: boolean;
   json: boolean;
   seed: number;
 }
@@ -22,6 +23,11 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     .option('--file <csv>', 'your own CSV or NDJSON file, with a phone column')
     .option('--seed <n>', 'of the generator: the same file each time', wholeNumber, 1)
     .option('--chaos', 'kill -9 a worker and a batch host half-way, and go on', false)
+    .option(
+      '--scheduled',
+      'a campaign every ten seconds in its place; the scheduler is killed across a due time',
+      false,
+    )
     .option('--keep', 'leave everything running at the end', false)
     .option('--json', 'the last line of the output is one JSON object', false)
     .parse(argv as string[])

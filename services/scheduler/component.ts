@@ -9,7 +9,6 @@ import {
 import { loopPart } from '../../lib/lifecycle/loop.ts';
 import { type Part, part, together } from '../../lib/lifecycle/part.ts';
 import { isTransient } from '../../lib/mongo/errors.ts';
-import { ensureIndexes } from '../../lib/mongo/indexes.ts';
 import type { Nats } from '../../lib/nats/connect.ts';
 import { fetchLoop } from '../../lib/nats/fetch-loop.ts';
 import { serveApi } from '../../lib/nats/micro.ts';
@@ -25,7 +24,7 @@ import { fireDue } from './fire-due.ts';
 import { schedulerMetrics } from './metrics.ts';
 import type { OperationDeps } from './operations.ts';
 import { endRunsOf } from './run-ends.ts';
-import { SCHEDULE_INDEXES, schedulesOf } from './schedule-store.ts';
+import { schedulesOf } from './schedule-store.ts';
 import { scheduleSweep } from './sweep.ts';
 import { runTask } from './tasks/run-task.ts';
 import { serveTasks } from './tasks/serve-tasks.ts';
@@ -62,7 +61,6 @@ const PULL_MS = 2_000;
 export function startScheduler(parts: SchedulerParts): Part {
   const { nats, store, registry, log, version, config, tasks } = parts;
   return part('scheduler', async ({ run }) => {
-    await ensureIndexes(store.db, SCHEDULE_INDEXES);
     const deps: OperationDeps = {
       nats,
       store,

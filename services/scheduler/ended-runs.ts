@@ -19,12 +19,12 @@ export const outcomeOf = (status: string): EndedRun['outcome'] =>
  */
 export async function endedRuns(
   { batches }: Pick<Store, 'batches'>,
-  docs: readonly ScheduleDocument[],
+  docs: readonly Pick<ScheduleDocument, '_id' | 'active'>[],
   nowMs: number,
 ): Promise<Map<string, EndedRun[]>> {
   const active = docs.filter((doc) => doc.active.length > 0);
   if (active.length === 0) return new Map();
-  const ids = active.flatMap((doc) => doc.activeBatches ?? []);
+  const ids = active.flatMap((doc) => doc.active.flatMap(({ batchId }) => batchId ?? []));
   const found = await batches
     .find({ _id: { $in: ids } }, { projection: { state: 1, deletedAt: 1, endedAt: 1 }, batchSize: 1_000 })
     .toArray();

@@ -14,7 +14,7 @@ import { countRuns } from './metrics.ts';
 import { nextDueIn } from './plan.ts';
 import { type DueMessage, decideFire } from './pure/fire.ts';
 import type { ScheduleDocument } from './schedule-document.ts';
-import { writeSchedules } from './schedule-store.ts';
+import { readSchedules, writeSchedules } from './schedule-store.ts';
 import { keepArmed, publishCause, type SchedulerDeps, timerOf } from './transact.ts';
 
 interface Due {
@@ -92,6 +92,7 @@ async function fireSchedules(deps: SchedulerDeps, all: Due[], outcomes: Map<JsMs
     deps.metrics.stale.inc(stale.length);
 
     const stored = await writeSchedules(
+      deps.store.db,
       deps.schedules,
       decided.map(({ before, doc }) => ({ before, doc })),
     );
@@ -122,7 +123,7 @@ async function read(
   due: readonly Due[],
 ): Promise<Map<string, ScheduleDocument>> {
   const ids = [...new Set(due.map(({ id }) => id))];
-  const docs = await schedules.find({ _id: { $in: ids } }, { batchSize: 1_000 }).toArray();
+  const docs = await readSchedules(schedules, ids);
   return new Map(docs.map((doc) => [doc._id, doc]));
 }
 

@@ -6,6 +6,7 @@ import type { Outcome } from '../../lib/nats/outcome.ts';
 import { outcomeOf } from './ended-runs.ts';
 import { beginDraft, decidedBefore, finishDraft } from './pure/draft.ts';
 import { type EndedRun, endCause, endRuns } from './pure/end-run.ts';
+import { scheduleOfOperator, scheduleOfRun } from './pure/start-run.ts';
 import type { ActiveRun, ScheduleDocument } from './schedule-document.ts';
 import { type SchedulerDeps, type Step, transact } from './transact.ts';
 
@@ -22,9 +23,11 @@ interface BatchEnd {
 export async function endRunsOf(deps: SchedulerDeps, messages: readonly JsMsg[]): Promise<Outcome> {
   const ends = messages.flatMap((message) => endIn(message) ?? []);
   if (ends.length === 0) return 'ack';
-  const ids = [...new Set(ends.map(({ batchId }) => batchId))];
   const docs = await deps.schedules
-    .find({ activeBatches: { $in: ids } }, { projection: { active: 1 }, batchSize: 1_000 })
+    .find(
+      { _id: { $in: await schedulesBehind(deps, ends) } },
+      { projection: { active: 1 }, batchSize: 1_000 },
+    )
     .toArray();
   for (const { _id, active } of docs) {
     for (const end of ends) {
@@ -34,6 +37,22 @@ export async function endRunsOf(deps: SchedulerDeps, messages: readonly JsMsg[])
     }
   }
   return 'ack';
+}
+
+/** The schedules that have started these batches: by the run's ID, and by what the batches themselves remember. */
+async function schedulesBehind({ store }: SchedulerDeps, ends: readonly BatchEnd[]): Promise<string[]> {
+  const batches = await store.batches
+    .find(
+      { _id: { $in: [...new Set(ends.map(({ batchId }) => batchId))] } },
+      { projection: { origin: 1, 'history.operatorId': 1 }, batchSize: 1_000 },
+    )
+    .toArray();
+  const remembered = batches.flatMap(({ origin, history }) => [
+    ...(origin?.kind === 'schedule' ? [origin.id] : []),
+    ...history.flatMap(({ operatorId }) => scheduleOfOperator(operatorId) ?? []),
+  ]);
+  const byRun = ends.flatMap(({ requestId }) => scheduleOfRun(requestId) ?? []);
+  return [...new Set([...remembered, ...byRun])];
 }
 
 function endIn(message: JsMsg): BatchEnd | undefined {

@@ -57,7 +57,7 @@ export interface ChangeRecord {
   reason?: string;
 }
 
-/** `schedules`, one document a schedule. */
+/** `schedules`, one document a schedule. No index but `_id`: each would double what a fire costs. */
 export interface ScheduleDocument {
   _id: string;
   /** Raised by changes of what is scheduled, not by runs: a timer carries it, and an older one is stale. */
@@ -74,13 +74,9 @@ export interface ScheduleDocument {
   paused?: { at: number; note?: string; by?: string };
   /** The run that is armed: its due time, and with the jitter when it fires. */
   next?: { dueAt: number; fireAt: number };
-  /** `next.fireAt`: found by the sweep. */
-  nextAt?: number;
   started: number;
   failuresInARow: number;
   active: ActiveRun[];
-  /** Their batches, by which the end of one finds its schedule. */
-  activeBatches?: string[];
   /** The due time of a run that waits for the one before. */
   buffered?: number;
   /** The last ten, newest last. */

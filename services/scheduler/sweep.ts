@@ -6,20 +6,20 @@ import { endOne } from './run-ends.ts';
 import type { ScheduleDocument } from './schedule-document.ts';
 import { keepArmed, type SchedulerDeps } from './transact.ts';
 
-/** A timer that fired is decided within milliseconds; later than this, it is looked for. */
-const OVERDUE_AFTER_MS = 10_000;
-const A_SWEEP = 200;
+/** Schedules that one sweep looks at. */
+const A_SWEEP = 1_000;
+/** Processes that sweep at the same time tell of one find between them. */
+const SLOT_MS = 10_000;
 
 /**
- * Finds schedules whose timer is gone: those that are overdue at each sweep, all of them one page a sweep, and all at once
- * when the stream is another one than before. Also ends runs whose end nobody has told. Holds one ID in memory.
+ * Finds schedules whose timer is gone, one page a sweep; all at once when the stream is another one than before. Also ends runs
+ * whose end nobody has told. Holds one ID in memory.
  */
 export function scheduleSweep(deps: SchedulerDeps): () => Promise<void> {
   let cursor = '';
   let streamCreated: string | undefined;
 
   return async () => {
-    await rearm(deps, await overdue(deps), 'its time has passed and there is no timer');
     const { created } = await deps.nats.jsm.streams.info(STREAMS.schedules);
     const lost = streamCreated !== undefined && streamCreated !== String(created);
     streamCreated = String(created);
@@ -33,21 +33,18 @@ export function scheduleSweep(deps: SchedulerDeps): () => Promise<void> {
   };
 }
 
-const overdue = ({ schedules, now }: SchedulerDeps): Promise<ScheduleDocument[]> =>
-  schedules
-    .find({ nextAt: { $lte: now() - OVERDUE_AFTER_MS } })
-    .limit(A_SWEEP)
-    .toArray();
+/** What a sweep has to know of a schedule: not its template. */
+type Swept = Pick<ScheduleDocument, '_id' | 'state' | 'next' | 'revision' | 'active'>;
 
-const pageAfter = ({ schedules }: SchedulerDeps, id: string): Promise<ScheduleDocument[]> =>
+const pageAfter = ({ schedules }: SchedulerDeps, id: string): Promise<Swept[]> =>
   schedules
-    .find({ _id: { $gt: id } })
+    .find<Swept>({ _id: { $gt: id } }, { projection: { state: 1, next: 1, revision: 1, active: 1 } })
     .sort({ _id: 1 })
     .limit(A_SWEEP)
     .batchSize(A_SWEEP)
     .toArray();
 
-async function rearm(deps: SchedulerDeps, docs: readonly ScheduleDocument[], found: string): Promise<void> {
+async function rearm(deps: SchedulerDeps, docs: readonly Swept[], found: string): Promise<void> {
   for (const doc of docs) {
     if (doc.state !== 'active' || !doc.next) continue;
     if (await isArmed(deps.nats.jsm, scheduleTimer(doc._id))) continue;
@@ -60,13 +57,13 @@ async function rearm(deps: SchedulerDeps, docs: readonly ScheduleDocument[], fou
     await deps.publisher.publish({
       subject: eventSubject(doc._id, 'schedule-rearmed'),
       stream: STREAMS.events,
-      msgId: `rearmed:${doc._id}:${doc.revision}:${Math.floor(deps.now() / OVERDUE_AFTER_MS)}`,
+      msgId: `rearmed:${doc._id}:${doc.revision}:${Math.floor(deps.now() / SLOT_MS)}`,
       body: { scheduleId: doc._id, at: iso(deps.now()), dueAt: iso(doc.next.dueAt), found },
     });
   }
 }
 
-async function endForgotten(deps: SchedulerDeps, docs: readonly ScheduleDocument[]): Promise<void> {
+async function endForgotten(deps: SchedulerDeps, docs: readonly Swept[]): Promise<void> {
   for (const [id, ends] of await endedRuns(deps.store, docs, deps.now())) {
     for (const end of ends) await endOne(deps, id, end);
   }

@@ -40,11 +40,6 @@ export function finishDraft({ doc, cause, messages }: Draft): ScheduleDocument {
     : doc.outbox;
   doc.outbox = [...earlier, { cause, messages }].slice(-OUTBOX_KEPT);
   doc.runs = doc.runs.slice(-RUNS_KEPT);
-  const batches = doc.active.flatMap(({ batchId }) => (batchId === undefined ? [] : [batchId]));
-  if (batches.length > 0) doc.activeBatches = batches;
-  else delete doc.activeBatches;
-  if (doc.next) doc.nextAt = doc.next.fireAt;
-  else delete doc.nextAt;
   return doc;
 }
 

@@ -1,7 +1,7 @@
 import { commandSubject, STREAMS } from '../../../contracts/subjects.ts';
 import { type Draft, emit, iso } from './draft.ts';
 import { keepHistory } from './history-limits.ts';
-import { startRun } from './start-run.ts';
+import { operatorOf, startRun } from './start-run.ts';
 
 export interface EndedRun {
   runId: string;
@@ -54,7 +54,7 @@ function removeOldest(draft: Draft, batchId: string | undefined, outcome: EndedR
     draft.messages.push({
       subject: commandSubject(old, 'delete'),
       stream: STREAMS.commands,
-      body: { operatorId: `schedule:${doc._id}`, reason: 'beyond the history limit of its schedule' },
+      body: { operatorId: operatorOf(doc._id), reason: 'beyond the history limit of its schedule' },
       msgId: `history:${doc._id}:${old}`,
     });
   }
@@ -67,7 +67,7 @@ function pauseAfterFailures(draft: Draft): void {
   const note = `paused by itself: ${doc.failuresInARow} failed runs in a row`;
   doc.state = 'paused';
   doc.version += 1;
-  doc.paused = { at: nowMs, note, by: `schedule:${doc._id}` };
+  doc.paused = { at: nowMs, note, by: operatorOf(doc._id) };
   delete doc.next;
   delete doc.buffered;
   emit(draft, 'schedule-paused', { version: doc.version, reason: note });

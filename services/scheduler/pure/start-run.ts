@@ -29,6 +29,16 @@ export interface StartOptions {
 export const runIdOf = (scheduleId: string, dueAt: number, manual = false): string =>
   manual ? `${scheduleId}-run${dueAt.toString(36)}` : `${scheduleId}-${compactTime(new Date(dueAt))}`;
 
+/** The schedule of a run, by the run's ID. */
+export const scheduleOfRun = (runId: string | undefined): string | undefined =>
+  /^(.+)-(?:\d{8}T\d{6}Z|run[0-9a-z]+)$/.exec(runId ?? '')?.[1];
+
+const OPERATOR = 'schedule:';
+export const operatorOf = (scheduleId: string): string => `${OPERATOR}${scheduleId}`;
+/** The schedule that sent a command, by the command's operator. */
+export const scheduleOfOperator = (operatorId: string | undefined): string | undefined =>
+  operatorId?.startsWith(OPERATOR) ? operatorId.slice(OPERATOR.length) : undefined;
+
 /** Starts one run: its messages, its record, and what is known to go on. */
 export function startRun(draft: Draft, options: StartOptions): void {
   const { doc } = draft;
@@ -148,7 +158,7 @@ export function drop(draft: Draft, run: { dueAt: number; runId?: string }, reaso
 
 const metaOf = (scheduleId: string, runId: string) => ({
   requestId: runId,
-  operatorId: `schedule:${scheduleId}`,
+  operatorId: operatorOf(scheduleId),
   reason: `schedule ${scheduleId}`,
 });
 

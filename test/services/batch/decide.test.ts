@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { noOutcomes } from '../../../contracts/outcomes.ts';
+import { resolveChain } from '../../../lib/batch/chain.ts';
+import { builtInStepTypes } from '../../../lib/steps/step-types.ts';
 import { Scenario, START_MS } from './given.ts';
 
 const names = (scenario: Scenario): string[] => scenario.doc!.history.map(({ event }) => event);
@@ -183,6 +185,56 @@ describe('a batch, given its state and a command', () => {
     batch.nowMs = Date.parse(scheduleTime);
     batch.when('reconcile');
     assert.equal(batch.state, 'ValidationRunning');
+  });
+
+  it('keeps the timer of its scheduleTime in step: moved, paused, resumed, switched off, aborted', () => {
+    const at = (ms: number) => new Date(START_MS + ms).toISOString();
+    const timed = (batch: Scenario) => batch.effects.some(({ kind }) => kind === 'timer');
+    const batch = Scenario.given({ scheduleTime: at(3_600_000), autoTrigger: true });
+    assert.ok(timed(batch), 'armed');
+    batch.when('update', { patch: { name: 'other' } });
+    assert.ok(!timed(batch), 'untouched');
+    batch.when('update', { patch: { scheduleTime: at(7_200_000) } });
+    assert.ok(timed(batch), 'moved');
+    batch.when('pause', { reason: 'wait' });
+    assert.ok(timed(batch), 'taken away');
+    assert.deepEqual(
+      [batch.state, batch.doc!.reason?.message, batch.doc!.wakeAt],
+      ['Pending', 'wait', undefined],
+    );
+    batch.when('resume');
+    assert.ok(timed(batch), 'armed again');
+    assert.deepEqual([batch.state, batch.doc!.reason], ['Scheduled', undefined]);
+    assert.equal(batch.when('resume').outcome, 'unchanged');
+    batch.when('update', { patch: { autoTrigger: false } });
+    assert.ok(timed(batch), 'switched off');
+    assert.equal(batch.state, 'Pending');
+    assert.equal(batch.when('resume').refusal?.code, 'state-forbids', 'nobody has paused it');
+    batch.when('start');
+    assert.equal(batch.state, 'Scheduled');
+    batch.when('abort');
+    assert.ok(timed(batch), 'aborted');
+    assert.equal(batch.state, 'Aborted');
+  });
+
+  it('is not started by itself long after its scheduleTime, and says why; a person may', () => {
+    const scheduleTime = new Date(START_MS + 60_000).toISOString();
+    const batch = Scenario.given({ scheduleTime, autoTrigger: true });
+    batch.nowMs = Date.parse(scheduleTime) + 16 * 60_000;
+    batch.when('reconcile');
+    assert.deepEqual([batch.state, batch.doc!.reason?.code], ['Pending', 'missed']);
+    assert.match(batch.doc!.reason!.message, /missed by 16 minutes/);
+    assert.equal(batch.when('start').state, 'ValidationRunning');
+  });
+
+  it('starts with the steps that it is told, in place of its own', () => {
+    const batch = Scenario.given({ steps: ['validation', 'preparation', 'delivery'] });
+    const steps = ['validation'];
+    const chain = resolveChain(steps, builtInStepTypes());
+    assert.ok(chain.ok);
+    batch.when('start', { steps }, { chain: { steps: chain.steps, findings: [] } });
+    assert.deepEqual(batch.doc!.definition.steps, steps);
+    assert.equal(batch.answer('done', 0).state, 'Succeeded');
   });
 
   it('names every field that the state forbids to change, and changes none', () => {

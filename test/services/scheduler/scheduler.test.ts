@@ -5,11 +5,13 @@ import { Registry } from 'prom-client';
 import Type from 'typebox';
 import type { BatchView } from '../../../contracts/batch-api.ts';
 import type { PreviewAnswer, RunAnswer, ScheduleView } from '../../../contracts/schedule-api.ts';
-import { STREAMS, scheduleTimer, timerSubject } from '../../../contracts/subjects.ts';
+import { batchTimer, STREAMS, scheduleTimer, timerSubject } from '../../../contracts/subjects.ts';
 import type { Part } from '../../../lib/lifecycle/part.ts';
 import { request } from '../../../lib/nats/request.ts';
 import { startBatch } from '../../../services/batch/component.ts';
+import { type CleanupResult, cleanup as cleanupTask } from '../../../services/scheduler/tasks/cleanup.ts';
 import type { TaskType } from '../../../services/scheduler/tasks/task-type.ts';
+import { sentBatch } from '../../support/sent-batch.ts';
 import { until } from '../../support/until.ts';
 import { log, type SchedulerWorld, schedulerWorld } from './scheduler-world.ts';
 
@@ -40,7 +42,7 @@ before(async () => {
   });
   await batches.start();
   await store.db.collection<{ _id: string }>('provider_accounts').insertOne({ _id: 'main' });
-  scheduler = await world.start({ tasks: [counted], sweepEveryMs: 500 });
+  scheduler = await world.start({ tasks: [counted, cleanupTask], sweepEveryMs: 500 });
 });
 after(async () => {
   await scheduler?.stop();
@@ -236,7 +238,7 @@ describe('a schedule', () => {
     const at = new Date(Date.now() + 300).toISOString();
     const missed = { at, catchUpSeconds: 0, target: publishTo('caught.missed') };
     const late = { at, target: publishTo('caught.late') };
-    const other = await world.start({ tasks: [counted] });
+    const other = await world.start({ tasks: [counted, cleanupTask] });
     await world.ask('create', { id: 'missed', schedule: { ...missed, at: inAnHour() } });
     await world.ask('create', { id: 'late', schedule: { ...late, at: inAnHour() } });
     await other.stop();
@@ -266,7 +268,7 @@ describe('a schedule', () => {
       const info = await world.nats.jsm.streams.info(STREAMS.schedules, { subjects_filter: 'sms.due.*' });
       return Object.keys(info.state.subjects ?? {}).length === 2;
     });
-    scheduler = await world.start({ tasks: [counted], sweepEveryMs: 500 });
+    scheduler = await world.start({ tasks: [counted, cleanupTask], sweepEveryMs: 500 });
     const doc = await world.docWhen('it is decided', 'missed', ({ state }) => state === 'done');
     assert.equal(doc.runs[0]?.outcome, 'missed');
     const [event] = await until('the event', async () => {
@@ -525,7 +527,93 @@ describe('targets', () => {
   });
 });
 
+describe('a batch’s own scheduleTime', () => {
+  const dueIn = (ms: number) => new Date(Date.now() + ms).toISOString();
+  const timerOf = (id: string) =>
+    world.nats.jsm.streams.getMessage(STREAMS.schedules, { last_by_subj: timerSubject(batchTimer(id)) });
+
+  it('is a timer without a schedule: it starts at its instant', async () => {
+    const scheduleTime = dueIn(1_500);
+    await batchCall('create', { id: 'timed', batch: { ...template, scheduleTime, autoTrigger: true } });
+    assert.deepEqual((await timerOf('timed'))?.json(), { dueAt: Date.parse(scheduleTime) });
+    const { startedAt } = await until(
+      'it starts',
+      async () => {
+        const batch = await world.store.batches.findOne({ _id: 'timed' });
+        return batch?.startedAt !== undefined && batch;
+      },
+      60_000,
+    );
+    assert.ok(startedAt! >= Date.parse(scheduleTime), 'not before its time');
+    await batchCall('abort', { id: 'timed' });
+    await answer('timed', 'step-yielded');
+  });
+
+  it('moved by update, taken away by pause, armed by resume, ended by abort', async () => {
+    const batch = { ...template, scheduleTime: dueIn(3_600_000), autoTrigger: true };
+    await batchCall('create', { id: 'kept', batch });
+    const moved = dueIn(7_200_000);
+    await batchCall('update', { id: 'kept', patch: { scheduleTime: moved } });
+    assert.deepEqual((await timerOf('kept'))?.json(), { dueAt: Date.parse(moved) });
+    await batchCall('pause', { id: 'kept' });
+    assert.equal(await timerOf('kept'), null);
+    await batchCall('resume', { id: 'kept' });
+    assert.ok(await timerOf('kept'));
+    await batchCall('abort', { id: 'kept' });
+    assert.equal(await timerOf('kept'), null);
+  });
+});
+
 describe('the default tasks', () => {
+  it('cleanup: says what would go, then removes it; never a batch that has not ended', async () => {
+    const { store, nats } = world;
+    const dayMs = 24 * 3_600_000;
+    const old = Date.now() - 200 * dayMs;
+    const ended = { state: { phase: null, status: 'Succeeded' as const }, endedAt: old };
+    const many = [
+      sentBatch({ batchId: 'old-done', recipients: [{ msisdn: '447911123456' }], ...ended }),
+      sentBatch({ batchId: 'new-done', recipients: [], ...ended, endedAt: Date.now() - dayMs }),
+      sentBatch({ batchId: 'old-live', recipients: [{ msisdn: '447911123457' }], createdAtMs: old }),
+    ];
+    for (const { batch, messages, outcomes } of many) {
+      await store.batches.insertOne(batch);
+      if (messages.length > 0) await store.messageChunks.insertMany(messages);
+      if (outcomes.length > 0) await store.outcomes.insertMany(outcomes);
+    }
+    // What a batch of long ago has left: its document, and its tombstone, are gone.
+    const gone = sentBatch({ batchId: 'gone', recipients: [{ msisdn: '447911123458' }] });
+    await store.messageChunks.insertMany(gone.messages);
+    await store.outcomes.insertMany(gone.outcomes);
+    await nats.js.publish('sms.dead.SMS_COMMANDS.x', 'old letter');
+
+    const clean = async (config: object) => {
+      const { run } = await world.ask<RunAnswer>('run', { id: 'cleanup', wait: true, config });
+      assert.equal(run.outcome, 'succeeded', run.reason);
+      return run.result as CleanupResult;
+    };
+    const all = { deadLettersDays: 0, schedulesDays: 0 };
+    const planned = await clean({ ...all, dryRun: true });
+    assert.deepEqual(planned.batches, { count: 1, byState: { Succeeded: 1 }, examples: ['old-done'] });
+    assert.deepEqual(planned.leftovers, { lives: 1, examples: [gone.life] });
+    assert.ok(planned.deadLetters >= 1 && planned.schedules >= 1, JSON.stringify(planned));
+    assert.ok(await store.messageChunks.findOne({ batchId: 'gone' }), 'nothing has gone yet');
+
+    const done = await clean(all);
+    assert.deepEqual([done.batches.count, done.leftovers.lives], [1, 1]);
+    assert.ok(done.deadLetters >= 1 && done.schedules >= 1);
+    await until('the actor has removed it', async () => {
+      const batch = await store.batches.findOne({ _id: 'old-done' });
+      return batch?.deletedAt !== undefined;
+    });
+    for (const { batch } of many.slice(1)) {
+      const kept = await store.batches.findOne({ _id: batch._id });
+      assert.equal(kept?.deletedAt, undefined, batch._id);
+    }
+    assert.ok(await store.messageChunks.findOne({ batchId: 'old-live' }), 'a live batch keeps all it has');
+    assert.equal(await store.messageChunks.findOne({ batchId: 'gone' }), null);
+    assert.equal(await store.outcomes.findOne({ batchId: 'gone' }), null);
+  });
+
   it('are there, are the user’s to change, and stay cancelled', async () => {
     const sync = await world.ask<ScheduleView>('get', { id: 'statistics_sync' });
     assert.equal(sync.cron, '0 */5 * * * *');
@@ -534,7 +622,7 @@ describe('the default tasks', () => {
     assert.equal(cleanup.cron, '0 0 2 * * *');
     await world.ask('cancel', { id: 'cleanup' });
     await scheduler.stop();
-    scheduler = await world.start({ tasks: [counted], sweepEveryMs: 500 });
+    scheduler = await world.start({ tasks: [counted, cleanupTask], sweepEveryMs: 500 });
     assert.equal((await world.ask<ScheduleView>('get', { id: 'cleanup' })).state, 'cancelled');
     assert.equal((await world.ask<ScheduleView>('get', { id: 'statistics_sync' })).cron, '0 */7 * * * *');
   });

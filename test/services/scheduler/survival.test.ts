@@ -62,9 +62,17 @@ describe('schedules survive', () => {
         }
       };
       await Promise.all(Array.from({ length: 25 }, (_, from) => make(from)));
-      await until('the first fires', async () => (await countOn('caught.due.*')) > 0, PATIENCE_MS);
+      await until(
+        'the first fires',
+        async () => (await world.nats.jsm.streams.info('CAUGHT')).state.messages > 0,
+        PATIENCE_MS,
+      );
       victim.kill('SIGKILL');
-      await until('all have fired', async () => (await countOn('caught.due.*')) >= many, PATIENCE_MS);
+      await until(
+        'all have fired',
+        async () => (await world.nats.jsm.streams.info('CAUGHT')).state.messages >= many,
+        PATIENCE_MS,
+      );
       await until(
         'all are decided and acknowledged',
         async () => {
