@@ -12,7 +12,7 @@ const UNFINISHED = /^\.|\.(part|partial|tmp|crdownload|filepart)$|~$/i;
 
 /** What lies in a folder to be taken, in the order of names; makes the folders for what was taken. */
 export async function look(path: string): Promise<SeenFile[]> {
-  await Promise.all([DONE, FAILED].map((name) => mkdir(join(path, name), { recursive: true })));
+  for (const name of [DONE, FAILED]) await makeFolder(join(path, name));
   const seen: SeenFile[] = [];
   for await (const entry of await opendir(path)) {
     if (entry.isDirectory() || UNFINISHED.test(entry.name)) continue;
@@ -21,6 +21,15 @@ export async function look(path: string): Promise<SeenFile[]> {
     if (seen.length === A_LOOK) break;
   }
   return seen.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Not the folder itself: where it is missing, a disk may not be mounted yet. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** undefined: it is not there any more. */

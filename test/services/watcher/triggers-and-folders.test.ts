@@ -291,6 +291,48 @@ async function only(report: Promise<FileReport>): Promise<object> {
   return { state, batchId, duplicate };
 }
 
+describe('a watcher that is killed in the midst', () => {
+  it('has obeyed each event once, in order, and made one batch of a file, when it is back', async () => {
+    const TRIGGERS = 60;
+    const ROWS = 20_000;
+    await rig.simulator.reset();
+    const batch = { name: 'counted', content: 'Hello', recipients: [{ phone: phoneOf(1) }] };
+    await rig.call('batch', 'create', { id: 'counted', batch });
+    const body = { patch: { description: '${event.n}' } };
+    const command = { verb: 'update', batchId: 'counted', body };
+    await rig.call('rule', 'create', { id: 'count', rule: { source: 'count', command } });
+    const people = Array.from({ length: ROWS }, (_, index): [number, string] => [1_000 + index, 'Ann']);
+    await writeFile(join(drop, '.many'), csv(...people));
+    await rename(join(drop, '.many'), join(drop, 'many.csv'));
+    const source = 'file many.csv';
+    await until(
+      'the import runs',
+      async () => (await rig.store.imports.findOne({ source })) !== null,
+      60_000,
+    );
+    for (let n = 1; n <= TRIGGERS; n++) await rig.js.publish(triggerSubject('count'), `{"n":"${n}"}`);
+    const version = async () => (await rig.store.batches.findOne({ _id: 'counted' }))!.version;
+    await until('some events are obeyed', async () => (await version()) > 5, 60_000);
+    const host = rig.processes.get('host')!;
+    host.kill('SIGKILL');
+    await host.exited;
+    await rig.start('host', ['batch', 'tables', 'steps', 'watcher']);
+    await until(
+      'all events are obeyed',
+      async () => (await rig.jsm.streams.info(STREAMS.triggers)).state.messages === 0,
+      60_000,
+    );
+    const view = await rig.call('batch', 'get', { id: 'counted' });
+    // Created at version 1; each update changes the description, so each raises the version by one.
+    assert.deepEqual([view.version, view.description], [1 + TRIGGERS, `${TRIGGERS}`]);
+    const { batchId } = await reportOf('many.csv');
+    const { counts, total } = await rig.ended(batchId!, ['Succeeded']);
+    assert.deepEqual([total, counts.accepted + counts.unknown], [ROWS, ROWS]);
+    const { doubled } = await rig.ledger(batchId!);
+    assert.equal(doubled, 0);
+  });
+});
+
 describe('docs/watching.md', () => {
   it('has examples that work as they stand there', async () => {
     const page = await readFile(new URL('../../../docs/watching.md', import.meta.url), 'utf8');
