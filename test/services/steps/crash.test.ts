@@ -8,22 +8,17 @@ import { noOutcomes } from '../../../contracts/outcomes.ts';
 import { issueTasks } from '../../../lib/tasks/issue.ts';
 import { PLAIN_STEPS } from '../../../services/steps/built-in-steps.ts';
 import { preparationStep } from '../../../services/steps/preparation/step.ts';
-import { people, type Rig, testRig } from './support.ts';
+import { CROWD, crowdedBucket, type Rig, testRig } from './support.ts';
 
 let rig: Rig;
 before(async () => {
   rig = await testRig();
   await rig.serve(PLAIN_STEPS.filter(({ type }) => type !== 'preparation'));
-  // One bucket, 20 chunks in five imports: three groups of writes, each number five times.
-  for (let i = 0; i < 5; i++)
-    await rig.table(
-      'people',
-      people(2_000, (n) => ({ name: `N ${n}`, i: `${i}` })),
-    );
+  await crowdedBucket(rig, 'people');
 });
 after(() => rig[Symbol.asyncDispose]());
 
-const whole = { ...noOutcomes(), pending: 2_000, duplicate: 8_000 };
+const whole = { ...noOutcomes(), pending: CROWD, duplicate: 4 * CROWD };
 
 const started: ChildProcess[] = [];
 after(() => {
@@ -40,8 +35,8 @@ function start(fixture: string, args: string[]): ChildProcess {
 }
 
 describe('preparation killed around any of its writes', () => {
-  // Two inserts and the task document a group: before the first write up to behind the last.
-  const moments = [2, 3, 4, 6, 7, 13, 18];
+  // Two inserts and the task document a group, and where the bucket's numbers are: before the first write up to behind the last.
+  const moments = [2, 3, 4, 6, 7, 13, 16, 17, 18, 19, 20];
   const lanes = 2;
 
   it('is gone on with by the next holder, and every recipient is there once', {
@@ -62,7 +57,7 @@ describe('preparation killed around any of its writes', () => {
         assert.equal(signal, 'SIGKILL', `moment ${moment}: exit code ${code}`);
         const { body } = await rig.run(batch, 'preparation');
         assert.deepEqual(body.result.counts, whole, `moment ${moment}`);
-        assert.deepEqual(body.result.segmentHistogram, { 1: 2_000 });
+        assert.deepEqual(body.result.segmentHistogram, { 1: CROWD });
         assert.equal(await rig.store.outcomes.countDocuments({ batchId: id }), size.chunks);
         assert.equal(await rig.store.messageChunks.countDocuments({ batchId: id }), size.chunks);
         const counted = await rig.run(batch, 'statistics');

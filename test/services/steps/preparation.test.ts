@@ -12,7 +12,7 @@ import { prepareChunk } from '../../../services/steps/preparation/prepare-chunk.
 import { preparationStep } from '../../../services/steps/preparation/step.ts';
 import { addChunk, noTotals } from '../../../services/steps/preparation/totals.ts';
 import type { Step, StepContext } from '../../../services/steps/step.ts';
-import { lifeOf, mobile, people, type Rig, testRig } from './support.ts';
+import { CROWD, crowdedBucket, lifeOf, mobile, people, type Rig, testRig } from './support.ts';
 
 const place = { id: 'b.l.0', batchId: 'b', index: 0, task: 0 };
 
@@ -143,19 +143,11 @@ describe('preparation', () => {
     rig = await testRig();
     // Whatever a test makes of `preparation`, the other steps are served.
     await rig.serve(PLAIN_STEPS.filter(({ type }) => type !== 'preparation'));
-    await rig.table(
-      'one',
-      people(2_000, (n) => ({ name: `N ${n}` })),
-    );
+    await crowdedBucket(rig, 'one');
     await rig.table(
       'two',
       people(12_000, (n) => ({ name: `N ${n}` })),
     );
-    for (let i = 0; i < 4; i++)
-      await rig.table(
-        'one',
-        people(2_000, (n) => ({ name: `N ${n}`, i: `${i}` })),
-      );
   });
   after(() => rig[Symbol.asyncDispose]());
 
@@ -184,12 +176,12 @@ describe('preparation', () => {
     const first = await rig.run(batch, 'preparation');
     assert.equal(first.verb, 'step-yielded');
     const sofar = first.body.result.counts;
-    assert.ok(totalOf(sofar) > 0 && totalOf(sofar) < 10_000, JSON.stringify(sofar));
+    assert.ok(totalOf(sofar) > 0 && totalOf(sofar) < 5 * CROWD, JSON.stringify(sofar));
     const second = await rig.run(batch, 'preparation', 0, { epoch: 2 });
     assert.equal(second.verb, 'step-done');
-    assert.deepEqual(second.body.result.counts, { ...noOutcomes(), pending: 2_000, duplicate: 8_000 });
-    assert.deepEqual(second.body.result.segmentHistogram, { 1: 2_000 });
-    assert.deepEqual(second.body.result.encodings, { gsm7: 2_000 });
+    assert.deepEqual(second.body.result.counts, { ...noOutcomes(), pending: CROWD, duplicate: 4 * CROWD });
+    assert.deepEqual(second.body.result.segmentHistogram, { 1: CROWD });
+    assert.deepEqual(second.body.result.encodings, { gsm7: CROWD });
     const counted = await rig.run(batch, 'statistics');
     assert.deepEqual(counted.body.result.counts, second.body.result.counts);
   });
@@ -214,10 +206,10 @@ describe('preparation', () => {
     await rig.issue(batch, 'preparation');
     const stolen = (await until(() => thief)) as { kind: string; result: { counts: unknown } };
     assert.equal(stolen.kind, 'done');
-    assert.deepEqual(stolen.result.counts, { ...noOutcomes(), pending: 2_000, duplicate: 8_000 });
+    assert.deepEqual(stolen.result.counts, { ...noOutcomes(), pending: CROWD, duplicate: 4 * CROWD });
     // The first one's message comes back after its ack_wait, and is taken for the third time.
     const answer = await rig.answered('taken', 'preparation', 0, 1);
-    assert.deepEqual(answer.body.result.counts, { ...noOutcomes(), pending: 2_000, duplicate: 8_000 });
+    assert.deepEqual(answer.body.result.counts, { ...noOutcomes(), pending: CROWD, duplicate: 4 * CROWD });
     assert.equal(
       rig.answers.filter(({ body }) => body.batchId === 'taken' && body.step === 'preparation').length,
       1,
@@ -248,8 +240,13 @@ describe('preparation', () => {
       segments: `0${message.segments.slice(1)}`,
     });
     const { body } = await rig.run(batch, 'preparation');
-    assert.deepEqual(body.result.counts, { ...noOutcomes(), pending: 1_999, invalid: 1, duplicate: 8_000 });
-    assert.equal(body.result.segments, 1_999);
+    assert.deepEqual(body.result.counts, {
+      ...noOutcomes(),
+      pending: CROWD - 1,
+      invalid: 1,
+      duplicate: 4 * CROWD,
+    });
+    assert.equal(body.result.segments, CROWD - 1);
     assert.deepEqual((await rig.run(batch, 'statistics')).body.result.counts, body.result.counts);
   });
 

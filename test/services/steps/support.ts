@@ -228,5 +228,17 @@ export const lifeOf = (batch: BatchDocument): string => lifeId(batch._id, batch.
 export const people = (count: number, variables: (n: number) => Record<string, string> = () => ({})) =>
   Array.from({ length: count }, (_, n) => ({ phone: `+${mobile(n)}`, variables: variables(n) }));
 
+/** How many numbers `crowdedBucket` has, each of them five times. */
+export const CROWD = 760;
+
+/** A table of one bucket, since it is small, with 20 chunks, since it came in 20 imports: three groups of writes. */
+export async function crowdedBucket(rig: Pick<Rig, 'table'>, name: string): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    const all = people(CROWD, (n) => ({ name: `N ${n}`, i: `${i}` }));
+    const from = (i % 4) * (CROWD / 4);
+    await rig.table(name, all.slice(from, from + CROWD / 4));
+  }
+}
+
 /** Valid British mobiles, each once. */
 export const mobile = (n: number): string => `4479${String(11_000_000 + n).padStart(8, '0')}`;
