@@ -65,7 +65,11 @@ test('receipts are joined, acknowledged and counted', async () => {
     .sort()
     .join('');
   assert.equal(states, `...${'d'.repeat(15)}eu`);
-  const recount = await until('counted', () => lastRecount(sent.batchId));
+  // The two groups may be counted one after the other.
+  const recount = await until('counted', async () => {
+    const last = await lastRecount(sent.batchId);
+    return last?.receipts?.undelivered === 1 ? last : undefined;
+  });
   assert.deepEqual(recount.receipts, { delivered: 15, undelivered: 1, expiredAtCarrier: 1 });
   assert.deepEqual((await accountOf(store, sent.batch)).receipts, recount.receipts);
 });
