@@ -60,7 +60,7 @@ function load(ids: readonly string[], everyMs = 250) {
 
 /** Once every command has had its turn: each was done once, in order. */
 async function assertEachOnce(sent: Map<string, number>): Promise<void> {
-  const deadlineAt = performance.now() + 30_000;
+  const deadlineAt = performance.now() + 60_000;
   for (const [id, n] of sent) {
     let view: BatchView;
     do {
