@@ -59,7 +59,7 @@ export const ScheduleView = Type.Object(
       }),
     ),
     ...Type.Partial(ScheduleInput).properties,
-    next: Type.Array(PlannedRun, { description: 'The next ten runs.' }),
+    next: Type.Array(PlannedRun, { description: 'The next ten runs; in a list the next one.' }),
     runs: Type.Array(ScheduleRun, { description: 'The last ten, newest first.' }),
     active: Type.Array(Type.String(), { description: 'Due times of the runs that go on.' }),
     started: Type.Integer({ description: 'Runs that were started so far.' }),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { StepChoice } from '../../contracts/batch.ts';
 import type { Command } from '../../contracts/commands.ts';
 import type { Finding } from '../../contracts/errors.ts';
@@ -7,6 +6,7 @@ import { FINAL_STATUSES } from '../../contracts/states.ts';
 import { resolveChain } from '../../lib/batch/chain.ts';
 import { gatherFacts } from '../../lib/batch/gather-facts.ts';
 import { findingsOf } from '../../lib/batch/validate-definition.ts';
+import { contentHash } from '../../lib/hash/content-hash.ts';
 import { readStepTypes } from '../../lib/steps/step-types.ts';
 import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
@@ -26,7 +26,7 @@ export async function gather(
       const starts = start || batch.autoTrigger;
       return {
         ...facts,
-        createHash: hashOf({ batch, start: start ?? false }),
+        createHash: contentHash({ batch, start: start ?? false }),
         ...(starts && { chain: await chainOf(store, batch.steps) }),
       };
     }
@@ -34,7 +34,7 @@ export async function gather(
       const { parent, batch, recipients, start } = command.body;
       return {
         ...facts,
-        createHash: hashOf({ parent, batch, recipients }),
+        createHash: contentHash({ parent, batch, recipients }),
         ...(start && { chain: await chainOf(store, batch.steps) }),
       };
     }
@@ -98,19 +98,4 @@ async function waitingChildren(store: Store, doc: BatchDocument): Promise<string
     )
     .toArray();
   return children.map(({ _id }) => _id);
-}
-
-/** The same content in any order of its keys has the same hash. */
-function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex');
-}
-
-function canonical(value: unknown): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  const entries = Object.entries(value)
-    .filter(([, each]) => each !== undefined)
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([name, each]) => `${JSON.stringify(name)}:${canonical(each)}`);
-  return `{${entries.join(',')}}`;
 }

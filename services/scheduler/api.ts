@@ -181,7 +181,7 @@ async function list({ schedules }: OperationDeps, request: Static<typeof SCHEDUL
     .toArray();
   const shown = found.slice(0, limit);
   return {
-    schedules: shown.map(viewOf),
+    schedules: shown.map((doc) => viewOf(doc, 1)),
     ...(found.length > limit && { nextCursor: shown.at(-1)!._id }),
   };
 }

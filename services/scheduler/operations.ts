@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Static } from 'typebox';
 import { errorBody, RefusedError } from '../../contracts/errors.ts';
 import type { ScheduleInput, SchedulePatch } from '../../contracts/schedule.ts';
 import type { SCHEDULE_COMMANDS, ScheduleVerb } from '../../contracts/schedule-api.ts';
+import { contentHash } from '../../lib/hash/content-hash.ts';
 import { endedRuns } from './ended-runs.ts';
 import { findStream } from './find-stream.ts';
 import { nextDueIn } from './plan.ts';
@@ -34,7 +34,7 @@ export async function createSchedule(
   body: Body<'create'>,
 ): Promise<ScheduleDocument> {
   const schedule = body.schedule as ScheduleInput;
-  const createHash = hashOf({ schedule, paused: body.paused ?? false });
+  const createHash = contentHash({ schedule, paused: body.paused ?? false });
   const nowMs = deps.now();
   const doc = await transact(deps, id, async (before) => {
     if (before && before.state !== 'cancelled') {
@@ -178,5 +178,3 @@ function patched(definition: ScheduleDefinition, patch: SchedulePatch): Schedule
 
 export const durationMs = (text: string): number =>
   Number(text.slice(0, -1)) * UNITS[text.at(-1) as keyof typeof UNITS];
-
-const hashOf = (value: object): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');

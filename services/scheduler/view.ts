@@ -8,8 +8,8 @@ import type { RunRecord, ScheduleDefinition, ScheduleDocument } from './schedule
 
 const SHOWN_RUNS = 10;
 
-/** A schedule as callers see it: with its next ten runs and its last ten. */
-export function viewOf(doc: ScheduleDocument): ScheduleView {
+/** A schedule as callers see it: with its next ten runs (a list shows one) and its last ten. */
+export function viewOf(doc: ScheduleDocument, shownRuns = SHOWN_RUNS): ScheduleView {
   const { paused, next } = doc;
   return {
     id: doc._id,
@@ -17,7 +17,7 @@ export function viewOf(doc: ScheduleDocument): ScheduleView {
     state: doc.state,
     ...(paused && { paused: { ...paused, at: iso(paused.at) } }),
     ...doc.definition,
-    next: next ? plannedRuns(doc._id, doc.definition, next.dueAt - 1, SHOWN_RUNS, runsLeft(doc)) : [],
+    next: next ? plannedRuns(doc._id, doc.definition, next.dueAt - 1, shownRuns, runsLeft(doc)) : [],
     runs: doc.runs.map(runView).reverse(),
     active: doc.active.map(({ dueAt }) => iso(dueAt)),
     started: doc.started,

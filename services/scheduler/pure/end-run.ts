@@ -1,4 +1,4 @@
-import { commandSubject, STREAMS } from '../../../contracts/subjects.ts';
+import { apiSubject, commandSubject, STREAMS } from '../../../contracts/subjects.ts';
 import { type Draft, emit, iso } from './draft.ts';
 import { keepHistory } from './history-limits.ts';
 import { operatorOf, startRun } from './start-run.ts';
@@ -56,6 +56,14 @@ function removeOldest(draft: Draft, batchId: string | undefined, outcome: EndedR
       stream: STREAMS.commands,
       body: { operatorId: operatorOf(doc._id), reason: 'beyond the history limit of its schedule' },
       msgId: `history:${doc._id}:${old}`,
+    });
+    // The run's own table; one that stays behind costs space, nothing else.
+    if (target.template.upload === undefined) continue;
+    draft.messages.push({
+      subject: apiSubject('table', 'delete'),
+      stream: null,
+      body: { table: old },
+      msgId: `history:${doc._id}:${old}:table`,
     });
   }
 }

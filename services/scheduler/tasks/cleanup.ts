@@ -1,8 +1,11 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import Type, { type Static } from 'typebox';
 import { FINAL_STATUSES } from '../../../contracts/states.ts';
-import { commandSubject, STREAMS } from '../../../contracts/subjects.ts';
+import { apiSubject, commandSubject, STREAMS } from '../../../contracts/subjects.ts';
+import { request, ServiceError } from '../../../lib/nats/request.ts';
 import { isUnavailable } from '../../../lib/nats/unavailable.ts';
+import type { BatchDocument } from '../../../lib/store/batch-document.ts';
 import type { Store } from '../../../lib/store/collections.ts';
 import { SCHEDULES } from '../../../lib/store/own-collections.ts';
 import { removeLeftovers } from './leftovers.ts';
@@ -63,7 +66,7 @@ export const cleanup: TaskType = {
 };
 
 async function oldBatches(
-  { store, publisher, nowMs, run, signal }: TaskContext,
+  { store, publisher, nc, nowMs, run, signal }: TaskContext,
   config: Static<typeof Config>,
   dryRun: boolean,
 ): Promise<CleanupResult['batches']> {
@@ -75,12 +78,14 @@ async function oldBatches(
   const found: CleanupResult['batches'] = { count: 0, byState: {}, examples: [] };
   for (const status of FINAL_STATUSES) {
     const before = nowMs - ages[status] * DAY_MS;
-    for await (const id of endedBefore(store, status, before)) {
+    for await (const { _id: id, definition } of endedBefore(store, status, before)) {
       if (signal.aborted) throw new Error('stopped before its end; the next run goes on');
       found.count += 1;
       found.byState[status] = (found.byState[status] ?? 0) + 1;
       if (found.examples.length < EXAMPLES) found.examples.push(id);
       if (dryRun) continue;
+      // Imported for this batch alone; before the batch, which is not found any more after it.
+      if (definition?.tableStorageName === id) await deleteTable(nc, id, signal);
       await publisher.publish({
         subject: commandSubject(id, 'delete'),
         stream: STREAMS.commands,
@@ -93,7 +98,11 @@ async function oldBatches(
 }
 
 /** Ended batches by their ID: those with children that wait for them are refused by their actor, and come again. */
-async function* endedBefore(store: Store, status: string, beforeMs: number): AsyncGenerator<string, void> {
+async function* endedBefore(
+  store: Store,
+  status: string,
+  beforeMs: number,
+): AsyncGenerator<Pick<BatchDocument, '_id' | 'definition'>, void> {
   let after = '';
   for (;;) {
     const page = await store.batches
@@ -105,15 +114,23 @@ async function* endedBefore(store: Store, status: string, beforeMs: number): Asy
           deletedAt: { $exists: false },
           _id: { $gt: after },
         },
-        { projection: { _id: 1 } },
+        { projection: { 'definition.tableStorageName': 1 } },
       )
       .sort({ _id: 1 })
       .limit(A_PAGE)
       .batchSize(A_PAGE)
       .toArray();
-    for (const { _id } of page) yield _id;
+    yield* page;
     if (page.length < A_PAGE) return;
     after = page.at(-1)!._id;
+  }
+}
+
+async function deleteTable(nc: NatsConnection, table: string, signal: AbortSignal): Promise<void> {
+  try {
+    await request(nc, apiSubject('table', 'delete'), { table }, { deadlineMs: 10_000, signal });
+  } catch (error) {
+    if (!(error instanceof ServiceError && error.code === '404')) throw error;
   }
 }
 

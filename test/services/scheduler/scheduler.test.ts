@@ -1,16 +1,25 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { Objm } from '@nats-io/obj';
 import { Registry } from 'prom-client';
 import Type from 'typebox';
 import type { BatchView } from '../../../contracts/batch-api.ts';
 import type { PreviewAnswer, RunAnswer, ScheduleView } from '../../../contracts/schedule-api.ts';
-import { batchTimer, STREAMS, scheduleTimer, timerSubject } from '../../../contracts/subjects.ts';
+import {
+  batchTimer,
+  STREAMS,
+  scheduleTimer,
+  timerSubject,
+  UPLOADS_STORE,
+} from '../../../contracts/subjects.ts';
 import type { Part } from '../../../lib/lifecycle/part.ts';
 import { request } from '../../../lib/nats/request.ts';
 import { startBatch } from '../../../services/batch/component.ts';
 import { type CleanupResult, cleanup as cleanupTask } from '../../../services/scheduler/tasks/cleanup.ts';
+import { importAndStart } from '../../../services/scheduler/tasks/import-and-start.ts';
 import type { TaskType } from '../../../services/scheduler/tasks/task-type.ts';
+import { startTables } from '../../../services/tables/component.ts';
 import { sentBatch } from '../../support/sent-batch.ts';
 import { until } from '../../support/until.ts';
 import { log, type SchedulerWorld, schedulerWorld } from './scheduler-world.ts';
@@ -42,7 +51,7 @@ before(async () => {
   });
   await batches.start();
   await store.db.collection<{ _id: string }>('provider_accounts').insertOne({ _id: 'main' });
-  scheduler = await world.start({ tasks: [counted, cleanupTask], sweepEveryMs: 500 });
+  scheduler = await world.start({ tasks: [counted, cleanupTask, importAndStart], sweepEveryMs: 500 });
 });
 after(async () => {
   await scheduler?.stop();
@@ -238,7 +247,7 @@ describe('a schedule', () => {
     const at = new Date(Date.now() + 300).toISOString();
     const missed = { at, catchUpSeconds: 0, target: publishTo('caught.missed') };
     const late = { at, target: publishTo('caught.late') };
-    const other = await world.start({ tasks: [counted, cleanupTask] });
+    const other = await world.start({ tasks: [counted, cleanupTask, importAndStart] });
     await world.ask('create', { id: 'missed', schedule: { ...missed, at: inAnHour() } });
     await world.ask('create', { id: 'late', schedule: { ...late, at: inAnHour() } });
     await other.stop();
@@ -268,7 +277,7 @@ describe('a schedule', () => {
       const info = await world.nats.jsm.streams.info(STREAMS.schedules, { subjects_filter: 'sms.due.*' });
       return Object.keys(info.state.subjects ?? {}).length === 2;
     });
-    scheduler = await world.start({ tasks: [counted, cleanupTask], sweepEveryMs: 500 });
+    scheduler = await world.start({ tasks: [counted, cleanupTask, importAndStart], sweepEveryMs: 500 });
     const doc = await world.docWhen('it is decided', 'missed', ({ state }) => state === 'done');
     assert.equal(doc.runs[0]?.outcome, 'missed');
     const [event] = await until('the event', async () => {
@@ -430,7 +439,7 @@ describe('targets', () => {
       ...everySecond,
       overlap: 'buffer-one',
       maxRuns: 2,
-      target: { kind: 'batch.template', template },
+      target: { kind: 'batch.template', template, succeededHistoryLimit: 1 },
     };
     await world.ask('create', { id: 'buffer', schedule });
     const first = await world.docWhen('one waits', 'buffer', ({ buffered }) => buffered !== undefined);
@@ -445,6 +454,52 @@ describe('targets', () => {
       ended.runs.map(({ outcome }) => outcome),
       ['succeeded', 'succeeded'],
     );
+    await until('the history keeps one', async () => {
+      const batch = await world.store.batches.findOne({ _id: first.active[0]!.batchId! });
+      return batch?.deletedAt !== undefined;
+    });
+  });
+
+  it('a template with an upload: each run imports it into a table of its own', async () => {
+    const { nats, store } = world;
+    const tables = startTables({
+      nats,
+      store,
+      config: { TABLE_IMPORT_DIRS: [], NATS_REPLICAS: 1 },
+      registry: new Registry(),
+      log,
+      version: '0.0.0',
+    });
+    await tables.start();
+    try {
+      const uploads = await new Objm(nats.js).open(UPLOADS_STORE);
+      await uploads.putBlob(
+        { name: 'people.csv' },
+        Buffer.from('phone,name\n+447911123456,Ann\n+447911123457,Bob\n'),
+      );
+      const { recipients: _none, ...rest } = template;
+      const target = { kind: 'batch.template', template: { ...rest, upload: 'people.csv' } };
+      await world.ask('create', { id: 'upload', schedule: { ...never, target } });
+      const { run } = await world.ask<RunAnswer>('run', { id: 'upload' });
+      const batch = await until('its batch', () =>
+        batchCall<BatchView>('get', { id: run.batchId! }).catch(() => undefined),
+      );
+      assert.equal(batch.tableStorageName, run.batchId);
+      assert.equal((await store.tables.findOne({ _id: run.batchId! }))?.rows, 2);
+      await answer(run.batchId!, 'step-done');
+      const ended = await world.docWhen('it has ended', 'upload', ({ active }) => active.length === 0);
+      assert.equal(ended.runs[0]?.outcome, 'succeeded');
+
+      await world.ask('update', {
+        id: 'upload',
+        patch: { target: { ...target, template: { ...rest, upload: 'nothing.csv' } } },
+      });
+      const failed = await world.ask<RunAnswer>('run', { id: 'upload', wait: true });
+      assert.equal(failed.run.outcome, 'failed');
+      assert.match(failed.run.reason ?? '', /no object nothing\.csv/);
+    } finally {
+      await tables.stop();
+    }
   });
 
   it('a batch that exists, with other steps; a start that is refused is a failed run', async () => {
@@ -622,7 +677,7 @@ describe('the default tasks', () => {
     assert.equal(cleanup.cron, '0 0 2 * * *');
     await world.ask('cancel', { id: 'cleanup' });
     await scheduler.stop();
-    scheduler = await world.start({ tasks: [counted, cleanupTask], sweepEveryMs: 500 });
+    scheduler = await world.start({ tasks: [counted, cleanupTask, importAndStart], sweepEveryMs: 500 });
     assert.equal((await world.ask<ScheduleView>('get', { id: 'cleanup' })).state, 'cancelled');
     assert.equal((await world.ask<ScheduleView>('get', { id: 'statistics_sync' })).cron, '0 */7 * * * *');
   });
