@@ -33,6 +33,8 @@ export interface Component {
   summary: string;
   /** Its own variables, beside those of the servers. */
   config?: TObject;
+  /** Reads what a schema cannot say, as a list of accounts. @throws ConfigError */
+  checkConfig?(env: Env): unknown;
   /** Environment variable that switches it off with `false`. */
   switch: string;
   start(surroundings: Surroundings): Part;

@@ -34,6 +34,7 @@ export async function runProcess(components: readonly Component[], names: string
     config = readAll(components, env);
     const named = components.filter(({ name }) => names.length === 0 || names.includes(name));
     chosen = named.filter((each) => config.switches[each.switch] !== false);
+    for (const each of chosen) each.checkConfig?.(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);

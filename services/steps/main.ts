@@ -34,6 +34,7 @@ export const stepsWith = (custom: readonly Step[] = []): Component => ({
   summary: 'validation, partition, preparation, delivery, statistics, cleanup',
   switch: 'STEPS_ENABLED',
   config: Type.Object({ ...stepsConfig.properties, ...providersConfig.properties }),
+  checkConfig: readProviders,
   start: (surroundings) => {
     const { nats, store, redis, env, hostId, version } = surroundings;
     const log = surroundings.log.child({ component: 'steps' });

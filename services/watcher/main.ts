@@ -14,6 +14,7 @@ export const watcher: Component = {
     'sweeps for what is due or stuck (one process at least must run it), triggers, hot folders, dead letters',
   switch: 'WATCHER_ENABLED',
   config: foldersConfig,
+  checkConfig: readFolders,
   start: ({ nats, store, env, registry, log, version }) =>
     startWatcher({
       nats,

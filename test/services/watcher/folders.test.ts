@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { ConfigError } from '../../../lib/config/read-config.ts';
 import { readFolders } from '../../../services/watcher/folders/folder-config.ts';
 import {
@@ -7,6 +9,8 @@ import {
   type SeenFile,
   settledFiles,
 } from '../../../services/watcher/pure/settled-files.ts';
+
+const run = promisify(execFile);
 
 describe('a file that has stopped growing', () => {
   const file = { name: 'a.csv', size: 10, mtimeMs: 1, inode: 7 };
@@ -82,5 +86,18 @@ describe('WATCHER_FOLDERS', () => {
         'WATCHER_FOLDERS/3/template/description',
       ],
     );
+  });
+
+  it('stops the start with exit code 2, and says why', async () => {
+    const started = run(process.execPath, ['--import', 'tsx', 'services/main.ts', 'watcher'], {
+      env: { ...process.env, WATCHER_FOLDERS: '[{"name":"drop","path":"/drop"}]' },
+      timeout: 60_000,
+    });
+    const { code, stderr } = await started.then(
+      () => assert.fail('it started'),
+      (error) => error,
+    );
+    assert.equal(code, 2);
+    assert.match(stderr, /WATCHER_FOLDERS\/0\/template is missing/);
   });
 });

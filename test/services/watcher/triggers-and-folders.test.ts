@@ -276,6 +276,13 @@ describe('a hot folder', () => {
       const to = await putAway(away, 'a.csv', taken, Date.now());
       assert.equal(to, join(away, 'failed', 'a.csv'));
       assert.match(await readFile(`${to}.report.json`, 'utf8'), /renamed or removed while it was read/);
+      if (process.platform === 'linux') {
+        // A regular file of which nothing can be read, whoever asks.
+        const unreadable = { ...folder, path: '/proc/self' };
+        const mem = (await seenFile('/proc/self/mem', 'mem'))!;
+        const refused = await takeFile({ store: rig.store, commands, signal }, unreadable, mem);
+        assert.match(JSON.stringify(refused), /"refused".*mem cannot be read: EIO/);
+      }
       const late = await takeFile({ store: rig.store, commands, signal }, folder, grown);
       assert.deepEqual(late, { kind: 'elsewhere' });
     } finally {
