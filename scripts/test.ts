@@ -4,6 +4,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { BUILT, build } from './engine/child-process.ts';
 import { checkoutDir, newRunId, runtimeDir } from './servers/runtime-dir.ts';
 import { type Servers, startServers } from './servers/start-servers.ts';
 import { endLeaked, leakedProcesses, runMarker } from './testing/leaked-processes.ts';
@@ -52,6 +53,14 @@ async function sharedMongo(
   return servers;
 }
 
+/** Tests of the whole engine start many processes of it. */
+async function builtForEngines(files: readonly string[]): Promise<boolean> {
+  const sources = await Promise.all(files.map((file) => readFile(join(checkoutDir, file), 'utf8')));
+  if (!sources.some((source) => /\/rig\.ts'/.test(source))) return false;
+  await build();
+  return true;
+}
+
 async function runFiles(files: readonly string[], environment: NodeJS.ProcessEnv): Promise<boolean> {
   const { values } = options();
   const isSlow = files.some((file) => /^test\/(chaos|bench)\//.test(file));
@@ -87,6 +96,7 @@ async function main(): Promise<number> {
   const logDir = join(runtimeDir(), 'logs', `${runId}-test`);
   await mkdir(logDir, { recursive: true });
   const environment: NodeJS.ProcessEnv = { ...process.env, SMSBATCH_LOG_DIR: logDir };
+  const isBuilt = await builtForEngines(files);
   const mongo = await sharedMongo(files, environment);
   say(`${files.length} test files, ${values.concurrency} at a time, Node ${process.versions.node}`);
   let passed: boolean;
@@ -95,6 +105,7 @@ async function main(): Promise<number> {
       ...environment,
       [runMarker]: runId,
       SMSBATCH_TEST_FILES: `${files.length}`,
+      ...(isBuilt && { [BUILT]: '1' }),
       ...(mongo && { SMSBATCH_TEST_MONGODB_URL: mongo.mongoUrl }),
     });
   } finally {

@@ -32,18 +32,23 @@ export const build = (): Promise<unknown> =>
     { cwd: root },
   );
 
+/** Set by `npm test`, which builds once: a process then starts in half the time. */
+export const BUILT = 'SMSBATCH_BUILT';
+
+const isBuilt = (script: string): boolean => process.env[BUILT] === '1' && script.startsWith('services/');
+
 /** Starts a TypeScript program of this project and waits for the JSON line in which it says that it is ready. */
 export async function startChild(options: {
   name: string;
   script: string;
   args?: readonly string[];
   env?: Record<string, string | undefined>;
-  /** What `build` has made of it, not the source. */
+  /** What `build` has made of it, not the source; by default where whoever runs us has built it for this run. */
   built?: boolean;
   logDir: string;
   isReady: (line: Record<string, unknown>) => boolean;
 }): Promise<Child> {
-  const { name, script, args = [], env, built = false, logDir, isReady } = options;
+  const { name, script, args = [], env, built = isBuilt(script), logDir, isReady } = options;
   const program = built
     ? [join(root, 'dist', script.replace(/\.ts$/, '.js'))]
     : ['--import', 'tsx', join(root, script)];

@@ -37,7 +37,7 @@ export function startEngine(
     name,
     script: 'services/main.ts',
     args: components,
-    built: options.built ?? false,
+    ...(options.built !== undefined && { built: options.built }),
     logDir: options.servers.logDir,
     isReady: (line) => line.msg === 'ready',
     env: engineEnvironment(name, options),

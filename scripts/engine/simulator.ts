@@ -40,17 +40,11 @@ export async function startSimulator(
     built?: boolean;
   } = {},
 ): Promise<Simulator> {
-  const {
-    name = 'simulator',
-    behaviour = {},
-    ledger: kept = 'full',
-    deliverWindow = 1_000,
-    built = false,
-  } = options;
+  const { name = 'simulator', behaviour = {}, ledger: kept = 'full', deliverWindow = 1_000, built } = options;
   const child = await startChild({
     name,
     script: 'services/smsc-simulator/main.ts',
-    built,
+    ...(built !== undefined && { built }),
     logDir,
     isReady: (line) => line.ready === true,
     env: {
