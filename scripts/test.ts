@@ -38,14 +38,34 @@ function options() {
   }
 }
 
+interface TestFile {
+  path: string;
+  source: string;
+}
+
+/** Of the whole engine: the longest ones. */
+const RIG = /\/rig\.ts'/;
+
+/** The longest first, those that need servers next: at the end many short ones keep all lanes busy. */
+async function readFiles(paths: readonly string[]): Promise<TestFile[]> {
+  const files = await Promise.all(
+    paths.map(async (path) => ({ path, source: await readFile(join(checkoutDir, path), 'utf8') })),
+  );
+  const rank = ({ path, source }: TestFile): number => {
+    if (RIG.test(source)) return 0;
+    if (/\/support\//.test(source) || path.startsWith('test/services/')) return 1;
+    return 2;
+  };
+  return files.sort((a, b) => rank(a) - rank(b));
+}
+
 /** The MongoDB-compatible server that the files share; null where none of them needs it or the caller brings one. */
 async function sharedMongo(
-  files: readonly string[],
+  files: readonly TestFile[],
   environment: NodeJS.ProcessEnv,
 ): Promise<Servers | null> {
   if (environment.SMSBATCH_TEST_MONGODB_URL) return null;
-  const sources = await Promise.all(files.map((file) => readFile(join(checkoutDir, file), 'utf8')));
-  if (!sources.some((source) => /\/support\//.test(source))) return null;
+  if (!files.some(({ source }) => /\/support\//.test(source))) return null;
   const { MONGODB_URL: _notForTests, ...own } = environment;
   const servers = await startServers({ servers: ['mongo'], label: 'shared', environment: own });
   const [mongo] = servers.started;
@@ -54,23 +74,22 @@ async function sharedMongo(
 }
 
 /** Tests of the whole engine start many processes of it. */
-async function builtForEngines(files: readonly string[]): Promise<boolean> {
-  const sources = await Promise.all(files.map((file) => readFile(join(checkoutDir, file), 'utf8')));
-  if (!sources.some((source) => /\/rig\.ts'/.test(source))) return false;
+async function builtForEngines(files: readonly TestFile[]): Promise<boolean> {
+  if (!files.some(({ source }) => RIG.test(source))) return false;
   await build();
   return true;
 }
 
-async function runFiles(files: readonly string[], environment: NodeJS.ProcessEnv): Promise<boolean> {
+async function runFiles(files: readonly TestFile[], environment: NodeJS.ProcessEnv): Promise<boolean> {
   const { values } = options();
-  const isSlow = files.some((file) => /^test\/(chaos|bench)\//.test(file));
+  const isSlow = files.some(({ path: file }) => /^test\/(chaos|bench)\//.test(file));
   const timeoutMs = Number(values.timeout ?? (isSlow ? 900 : 180)) * 1000;
   const reporter = values.spec ? 'spec' : new URL('./testing/reporter.mjs', import.meta.url).href;
   const deadline = new URL('./testing/file-deadline.mjs', import.meta.url).href;
   const args = ['--import', import.meta.resolve('tsx'), '--import', deadline];
   args.push('--test', `--test-reporter=${reporter}`, `--test-concurrency=${values.concurrency}`);
   if (values.name) args.push(`--test-name-pattern=${values.name}`);
-  const child = spawn(process.execPath, [...args, ...files], {
+  const child = spawn(process.execPath, [...args, ...files.map(({ path }) => path)], {
     cwd: checkoutDir,
     stdio: 'inherit',
     env: { ...environment, SMSBATCH_TEST_FILE_MS: `${timeoutMs}` },
@@ -85,7 +104,7 @@ async function main(): Promise<number> {
     say(usage);
     return 0;
   }
-  const files = selectFiles(await allTestFiles(checkoutDir), words);
+  const files = await readFiles(selectFiles(await allTestFiles(checkoutDir), words));
   if (files.length === 0) {
     process.stderr.write(
       `no file under test/ has ${words.map((word) => `"${word}"`).join(' or ')} in its path\n`,

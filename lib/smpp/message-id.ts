@@ -1,8 +1,9 @@
 /** No id of ours is longer; a conversion of more digits would only cost time. */
 const maxConvertible = 40;
 
+/** Whatever white space stands among them, so that doing it twice changes nothing. */
 function stripZeros(id: string): string {
-  const stripped = id.replace(/^0+/, '');
+  const stripped = id.replace(/^[0\s]+/, '');
   return stripped === '' ? '0' : stripped;
 }
 
