@@ -92,7 +92,6 @@ async function fireSchedules(deps: SchedulerDeps, all: Due[], outcomes: Map<JsMs
     deps.metrics.stale.inc(stale.length);
 
     const stored = await writeSchedules(
-      deps.store.db,
       deps.schedules,
       decided.map(({ before, doc }) => ({ before, doc })),
     );
