@@ -32,7 +32,7 @@ const finalStates: ReadonlySet<ReceiptState> = new Set([
 ]);
 
 /** message_state (§5.2.28), by number. */
-const stateByNumber: readonly (ReceiptState | undefined)[] = [
+export const stateByNumber: readonly (ReceiptState | undefined)[] = [
   undefined,
   'enroute',
   'delivered',

@@ -1,6 +1,6 @@
 import { readLatin1 } from './latin1.ts';
 import type { MessageView } from './read-message.ts';
-import type { ReceiptState } from './receipt.ts';
+import { type ReceiptState, stateByNumber } from './receipt.ts';
 import { tlvTable } from './tlv.ts';
 
 const octets = (text: string): Uint8Array => Buffer.from(text, 'latin1');
@@ -25,19 +25,6 @@ const WORDS: readonly [word: Uint8Array, state: ReceiptState][] = (
   ] as const
 ).map(([word, state]) => [octets(word), state]);
 const WORD_LENGTH = 7;
-
-/** message_state (§5.2.28), by number. */
-const STATES: readonly (ReceiptState | undefined)[] = [
-  undefined,
-  'enroute',
-  'delivered',
-  'expired',
-  'deleted',
-  'undeliverable',
-  'accepted',
-  'unknown',
-  'rejected',
-];
 
 const ZERO = 0x30;
 const RECEIPT_BITS = 0x3c;
@@ -96,7 +83,7 @@ export class UsualReceipt {
         // Mostly the same as in the text.
         if (!isText(this.messageId, bytes, from, nul)) this.messageId = readLatin1(bytes, from, nul);
       } else if (tag === tlvTable.message_state.tag) {
-        const state = at === from + 1 ? STATES[bytes[from]!] : undefined;
+        const state = at === from + 1 ? stateByNumber[bytes[from]!] : undefined;
         if (state === undefined) return false;
         this.state = state;
       }
