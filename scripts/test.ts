@@ -8,6 +8,7 @@ import { BUILT, build } from './engine/child-process.ts';
 import { checkoutDir, newRunId, runtimeDir } from './servers/runtime-dir.ts';
 import { type Servers, startServers } from './servers/start-servers.ts';
 import { endLeaked, leakedProcesses, runMarker } from './testing/leaked-processes.ts';
+import { findNatsCli } from './testing/nats-cli.ts';
 import { allTestFiles, selectFiles } from './testing/select-files.ts';
 
 const usage = `npm test -- [options] [words]
@@ -46,15 +47,19 @@ interface TestFile {
 /** Of the whole engine: the longest ones. */
 const RIG = /\/rig\.ts'/;
 
-/** The longest first, those that need servers next: at the end many short ones keep all lanes busy. */
+/**
+ * The longest first, those that need servers next, those that need the nats CLI when it is there; at the end many short ones
+ * keep all lanes busy.
+ */
 async function readFiles(paths: readonly string[]): Promise<TestFile[]> {
   const files = await Promise.all(
     paths.map(async (path) => ({ path, source: await readFile(join(checkoutDir, path), 'utf8') })),
   );
   const rank = ({ path, source }: TestFile): number => {
+    if (path.startsWith('test/interop/')) return 2;
     if (RIG.test(source)) return 0;
     if (/\/support\//.test(source) || path.startsWith('test/services/')) return 1;
-    return 2;
+    return 3;
   };
   return files.sort((a, b) => rank(a) - rank(b));
 }
@@ -115,6 +120,8 @@ async function main(): Promise<number> {
   const logDir = join(runtimeDir(), 'logs', `${runId}-test`);
   await mkdir(logDir, { recursive: true });
   const environment: NodeJS.ProcessEnv = { ...process.env, SMSBATCH_LOG_DIR: logDir };
+  // Compiled meanwhile, where it has to be; the tests that need it wait for it.
+  if (files.some(({ source }) => source.includes('findNatsCli'))) void findNatsCli();
   const isBuilt = await builtForEngines(files);
   const mongo = await sharedMongo(files, environment);
   say(`${files.length} test files, ${values.concurrency} at a time, Node ${process.versions.node}`);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { type Cli, findNatsCli } from '../../scripts/testing/nats-cli.ts';
 import { engineRig, HOST, type Rig, WORKER } from '../engine/rig.ts';
-import { type Cli, findNatsCli, nats } from './nats-cli.ts';
+import { nats } from './nats-cli.ts';
 
 const TOTAL = 40_000;
 

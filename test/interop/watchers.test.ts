@@ -9,9 +9,9 @@ import { promisify } from 'node:util';
 import type { BatchView } from '../../contracts/batch-api.ts';
 import { STREAMS } from '../../contracts/subjects.ts';
 import { type PrivateCopy, privateCopy } from '../../scripts/servers/private-copy.ts';
+import { findNatsCli } from '../../scripts/testing/nats-cli.ts';
 import { engineRig, phoneOf, type Rig } from '../engine/rig.ts';
 import { until } from '../support/until.ts';
-import { findNatsCli } from './nats-cli.ts';
 
 const run = promisify(execFile);
 const example = (name: string) => fileURLToPath(new URL(`../../examples/watchers/${name}`, import.meta.url));
