@@ -180,7 +180,16 @@ if (armed > 0) {
     `${state.messages} timers armed: a scheduler has ${memoryMb(survivor.pid)} MB (${before} MB before)`,
   );
   await servers.restart('nats');
-  const kept = (await jsm.streams.info(STREAMS.schedules)).state.messages;
+  // It reads them all before it answers.
+  const kept = await until(
+    'the stream',
+    () =>
+      jsm.streams.info(STREAMS.schedules).then(
+        (info) => info.state.messages,
+        () => undefined,
+      ),
+    PATIENCE_MS,
+  );
   console.log(`nats-server killed and started: ${kept} timers there`);
 }
 await Promise.all([victim.stop(), survivor.stop()]);
