@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import { lifeId } from '../../../contracts/ids.ts';
+import { recountsOf } from '../../../lib/receipts/recount-document.ts';
 import type { Store } from '../../../lib/store/collections.ts';
 import { idsUnder } from '../../../lib/tables/chunk-ranges.ts';
 
@@ -22,12 +23,14 @@ export async function removeLeftovers(
 ): Promise<{ lives: number; examples: string[] }> {
   const collections = [
     store.messageChunks,
+    store.numberPlaces,
     store.outcomes,
     store.receipts,
     store.tasks,
     store.partitions,
     store.inlineRecipients,
     store.reports,
+    recountsOf(store.db),
   ] as unknown as ById[];
   const gone = new Set<string>();
   for (const collection of collections) {
