@@ -14,7 +14,7 @@ import { countRuns } from './metrics.ts';
 import { nextDueIn } from './plan.ts';
 import { type DueMessage, decideFire } from './pure/fire.ts';
 import type { ScheduleDocument } from './schedule-document.ts';
-import { readSchedules, writeSchedules } from './schedule-store.ts';
+import { readSchedules, syncSchedules, writeSchedules } from './schedule-store.ts';
 import { keepArmed, publishCause, type SchedulerDeps, timerOf } from './transact.ts';
 
 interface Due {
@@ -101,6 +101,7 @@ async function fireSchedules(deps: SchedulerDeps, all: Due[], outcomes: Map<JsMs
       deps.metrics.lateness.observe(Math.max(0, lateMs) / 1000);
     }
     undecided = stored ? [] : decided;
+    if (again.length > 0) await syncSchedules(deps.schedules, again.at(-1)!.id);
     const ready = stored ? [...again, ...decided] : again;
     await Promise.all(
       ready.map(async ({ message, doc, cause }) => {

@@ -86,6 +86,8 @@ export interface ScheduleDocument {
   kept?: { succeeded: string[]; failed: string[] };
   /** The newest changes, oldest first. */
   history: ChangeRecord[];
+  /** Counts writes that only asked for the journal (schedule-store.ts). */
+  syncs?: number;
   createdAt: number;
   updatedAt: number;
 }

@@ -70,6 +70,11 @@ export async function writeSchedules(
   return matched + 1 === writes.length;
 }
 
+/** What somebody has written before, and perhaps not synced, is on the disk when this write is. */
+export async function syncSchedules(schedules: Collection<ScheduleDocument>, id: string): Promise<void> {
+  await schedules.updateOne({ _id: id }, { $inc: { syncs: 1 } });
+}
+
 /** Only what has changed: a template may be large, and a run leaves it alone. */
 function updateOf(before: ScheduleDocument, doc: ScheduleDocument) {
   const set: Record<string, unknown> = {};
