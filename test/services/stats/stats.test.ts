@@ -247,8 +247,12 @@ test('Redis dead: status comes from MongoDB, events wait and are mirrored when i
   assert.equal(shown.counts.accepted, 390);
   await servers.restart('redis');
   await redis.whenReady(5_000);
-  await until('mirrored', async () => (await status('s4')).source === 'redis');
-  assert.deepEqual(figures(await status('s4')), figures(shown));
+  // Each event brings the figures of one task.
+  const mirror = await until('mirrored', async () => {
+    const found = await status('s4');
+    return found.source === 'redis' && found.counts.accepted === 390 && found;
+  });
+  assert.deepEqual(figures(mirror), figures(shown));
 });
 
 test('the end sets the expiry and shows its counts; the deletion removes them', async () => {
