@@ -25,6 +25,8 @@ export interface Simulator extends Child {
   summary(): Promise<Record<string, number>>;
   rules(behaviour: object): Promise<void>;
   reset(): Promise<void>;
+  /** Cuts all connections. */
+  disconnect(): Promise<void>;
   /** An account for SMSBATCH_PROVIDERS that leads here. */
   account(overrides?: object): object;
 }
@@ -77,6 +79,7 @@ export async function startSimulator(
     summary: async () => (await call('/summary')).json() as Promise<Record<string, number>>,
     rules: async (rules) => void (await call('/rules', { method: 'POST', body: JSON.stringify(rules) })),
     reset: async () => void (await call('/reset', { method: 'POST' })),
+    disconnect: async () => void (await call('/disconnect', { method: 'POST' })),
     account: (overrides = {}) => ({
       name: 'simulator',
       kind: 'smpp',

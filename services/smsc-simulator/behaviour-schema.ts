@@ -46,6 +46,7 @@ export const behaviourSchema = Type.Object(
     noAnswerShare: Type.Optional(share),
     lateAnswerShare: Type.Optional(share),
     lateAnswerMs: Type.Optional(milliseconds),
+    doubledAnswerShare: Type.Optional(share),
     disconnectEvery: Type.Optional(count),
     disconnectAfter: Type.Optional(count),
     rules: Type.Optional(Type.Array(ruleSchema)),

@@ -13,6 +13,8 @@ export interface Behaviour {
   /** Share of messages answered `lateAnswerMs` late. */
   lateAnswerShare: number;
   lateAnswerMs: number;
+  /** Share of messages that are answered twice. */
+  doubledAnswerShare: number;
   /** Cut a connection without an answer after each so many of its messages; 0 = never. */
   disconnectEvery: number;
   /** As `disconnectEvery`, but once: the first connection that gets there. */
@@ -80,6 +82,7 @@ export const defaultBehaviour: Behaviour = {
   noAnswerShare: 0,
   lateAnswerShare: 0,
   lateAnswerMs: 5000,
+  doubledAnswerShare: 0,
   disconnectEvery: 0,
   disconnectAfter: 0,
   rules: [],

@@ -3,7 +3,8 @@ import type { Behaviour, ReceiptState, Rule } from './behaviour.ts';
 /** What the simulated SMSC does with one message. */
 export interface Verdict {
   commandStatus: number;
-  answered: boolean;
+  /** How often. */
+  answers: 0 | 1 | 2;
   delayMs: number;
   disconnect: 'before' | 'after' | undefined;
   receiptState: ReceiptState;
@@ -25,25 +26,27 @@ export function createDecider(
     pattern: rule.pattern === undefined ? undefined : new RegExp(rule.pattern),
     seen: new Map(),
   }));
-  const { latencyMs, latencyJitterMs, noAnswerShare, lateAnswerShare, lateAnswerMs, receipts } = behaviour;
+  const { latencyMs, latencyJitterMs, receipts } = behaviour;
+  const { noAnswerShare, lateAnswerShare, lateAnswerMs, doubledAnswerShare } = behaviour;
   const plain: Verdict = {
     commandStatus: 0,
-    answered: true,
+    answers: 1,
     delayMs: latencyMs,
     disconnect: undefined,
     receiptState: receipts.state,
   };
   const alwaysPlain =
-    rules.length === 0 && latencyJitterMs === 0 && noAnswerShare === 0 && lateAnswerShare === 0;
+    rules.length === 0 && latencyJitterMs + noAnswerShare + lateAnswerShare + doubledAnswerShare === 0;
 
   return (destination) => {
     if (alwaysPlain) return plain;
     const rule = rules.length === 0 ? undefined : firstMatch(rules, destination(), random);
     const unanswered = rule?.noAnswer ?? (noAnswerShare > 0 && random() < noAnswerShare);
     const late = lateAnswerShare > 0 && random() < lateAnswerShare ? lateAnswerMs : 0;
+    const doubled = doubledAnswerShare > 0 && random() < doubledAnswerShare;
     return {
       commandStatus: rule?.commandStatus ?? 0,
-      answered: !unanswered,
+      answers: unanswered ? 0 : doubled ? 2 : 1,
       delayMs:
         latencyMs + (latencyJitterMs > 0 ? random() * latencyJitterMs : 0) + late + (rule?.delayMs ?? 0),
       disconnect: rule?.disconnect,

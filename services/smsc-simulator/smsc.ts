@@ -199,8 +199,8 @@ export class Smsc {
     }
     const { commandStatus } = verdict;
     const number = commandStatus === 0 ? ++this.#messageNumber : 0;
-    const answered = verdict.answered && cut === undefined;
-    const answer = answered ? 'answered' : cut === undefined ? 'noAnswer' : 'disconnected';
+    const answers = cut === undefined ? verdict.answers : 0;
+    const answer = answers > 0 ? 'answered' : cut === undefined ? 'noAnswer' : 'disconnected';
     this.recorder.add(view, connection.number, nowMs, number, commandStatus, answer, false);
     const { ids } = this.behaviour.receipts;
     const messageId = commandStatus === 0 ? answeredId(number, this.#ids, ids) : '';
@@ -208,7 +208,7 @@ export class Smsc {
       const receiptId = ids === 'same' ? messageId : receiptedId(number, this.#ids, ids);
       this.#scheduleReceipt(connection, view, receiptId, verdict, nowMs);
     }
-    if (answered) {
+    for (let n = 0; n < answers; n++) {
       this.#answer(session, view.sequenceNumber, commandStatus, messageId, verdict.delayMs);
     }
     if (cut === 'after') session.close();

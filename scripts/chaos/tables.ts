@@ -1,0 +1,33 @@
+import { Objm } from '@nats-io/obj';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { UPLOADS_STORE } from '../../contracts/subjects.ts';
+import { callApi } from '../engine/api.ts';
+
+export interface TableOfPeople {
+  name: string;
+  rows: number;
+  /** Of a batch over it; null: as fast as the carrier takes it. */
+  ratePerSecond: number | null;
+}
+
+/** Batches of different sizes, of which each goes on for some seconds. */
+export const TABLES: readonly TableOfPeople[] = [
+  { name: 'tiny', rows: 30, ratePerSecond: 5 },
+  { name: 'small', rows: 400, ratePerSecond: 50 },
+  { name: 'medium', rows: 3_000, ratePerSecond: 400 },
+  { name: 'fast', rows: 4_000, ratePerSecond: null },
+  { name: 'large', rows: 9_000, ratePerSecond: 1_000 },
+];
+
+/** A valid British mobile number for each index below ten million, as digits. */
+export const phoneOf = (index: number): string => `4473${String(index).padStart(8, '0')}`;
+
+export async function importTables(nc: NatsConnection): Promise<void> {
+  const uploads = await new Objm(nc).open(UPLOADS_STORE);
+  for (const { name, rows } of TABLES) {
+    const lines = Array.from({ length: rows }, (_, index) => `+${phoneOf(index)}`);
+    await uploads.putBlob({ name: `${name}.csv` }, Buffer.from(`phone\n${lines.join('\n')}\n`));
+    const source = { kind: 'object', name: `${name}.csv` };
+    await callApi(nc, 'table', 'import', { table: name, source, wait: true }, 120_000);
+  }
+}

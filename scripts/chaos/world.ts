@@ -1,0 +1,209 @@
+import { cp, rm } from 'node:fs/promises';
+import { sleep } from '../../lib/lifecycle/sleep.ts';
+import type { Child } from '../engine/child-process.ts';
+import { CleanUp } from '../engine/clean-up.ts';
+import { startEngine } from '../engine/engine.ts';
+import { type Simulator, startSimulator } from '../engine/simulator.ts';
+import { type Servers, startServers } from '../servers/start-servers.ts';
+import { type Link, openLink } from './link.ts';
+
+/** Two of each service. */
+const PROCESSES: Readonly<Record<string, readonly string[]>> = {
+  'host-a': ['batch', 'tables', 'receipts', 'stats', 'scheduler', 'watcher'],
+  'host-b': ['batch', 'tables', 'receipts', 'stats', 'scheduler', 'watcher'],
+  'worker-a': ['steps'],
+  'worker-b': ['steps'],
+};
+export const PROCESS_NAMES = Object.keys(PROCESSES);
+export const isWorker = (name: string): boolean => PROCESSES[name]!.includes('steps');
+
+export const PEERS = ['nats', 'mongo', 'redis', 'carrier'] as const;
+export type Peer = (typeof PEERS)[number];
+
+/** Messages without an answer that a bind may have. */
+export const SMPP_WINDOW = 200;
+export const PLAIN_CARRIER = {
+  latencyMs: 15,
+  latencyJitterMs: 10,
+  tpsLimit: 0,
+  noAnswerShare: 0,
+  lateAnswerShare: 0,
+  doubledAnswerShare: 0,
+  rules: [{ suffix: '77', commandStatus: 0x0b }],
+  receipts: { share: 1, delayMs: 300, delayJitterMs: 300, earlyShare: 0, doubledShare: 0 },
+};
+
+/** Servers, carrier, and the product's processes, each with a proxy to each of them. */
+export class World implements AsyncDisposable {
+  readonly servers: Servers;
+  readonly simulator: Simulator;
+  readonly #stack: CleanUp;
+  readonly #links = new Map<string, Record<Peer, Link>>();
+  readonly #processes = new Map<string, Child>();
+  /** Names of processes that are being started or kept down by a fault. */
+  readonly #down = new Set<string>();
+  #stopping = false;
+  /** Processes that ended although nobody ended them. */
+  readonly diedAlone: { name: string; code: number | null; atMs: number }[] = [];
+  #storeDir: string | undefined;
+
+  private constructor(servers: Servers, simulator: Simulator, stack: CleanUp) {
+    this.servers = servers;
+    this.simulator = simulator;
+    this.#stack = stack;
+  }
+
+  static async open(options: { built: boolean }): Promise<World> {
+    const stack = new CleanUp();
+    try {
+      const servers = stack.use(await startServers({ label: 'chaos' }));
+      const simulator = stack.use(
+        await startSimulator(servers.logDir, {
+          behaviour: { ...PLAIN_CARRIER, receipts: { ...PLAIN_CARRIER.receipts, retryMs: 2_000 } },
+          built: options.built,
+        }),
+      );
+      const world = new World(servers, simulator, stack);
+      stack.defer(() => world.#stopProcesses());
+      await Promise.all(PROCESS_NAMES.map((name) => world.#openLinks(name)));
+      await Promise.all(PROCESS_NAMES.map((name) => world.start(name)));
+      return world;
+    } catch (error) {
+      await stack[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #openLinks(name: string): Promise<void> {
+    const { natsUrl, mongoUrl, redisUrl } = this.servers;
+    const links = {
+      nats: await openLink(addressOf(natsUrl)),
+      mongo: await openLink(addressOf(mongoUrl)),
+      redis: await openLink(addressOf(redisUrl)),
+      carrier: await openLink({ host: '127.0.0.1', port: this.simulator.smppPort }),
+    };
+    for (const link of Object.values(links)) this.#stack.use(link);
+    this.#links.set(name, links);
+  }
+
+  link(name: string, peer: Peer): Link {
+    return this.#links.get(name)![peer];
+  }
+
+  process(name: string): Child | undefined {
+    return this.#processes.get(name);
+  }
+
+  /** Starts a process that does not run. One that ends by itself is started again, as its supervisor would. */
+  async start(name: string): Promise<void> {
+    const { nats, mongo, redis, carrier } = this.#links.get(name)!;
+    const { natsUrl, mongoUrl, redisUrl, natsMonitorUrl, mongoDatabase, logDir } = this.servers;
+    const account = this.simulator.account({ port: carrier.port, window: SMPP_WINDOW, sessions: 1 });
+    const child = await startEngine(name, PROCESSES[name]!, {
+      servers: {
+        natsMonitorUrl,
+        mongoDatabase,
+        logDir,
+        natsUrl: throughPort(natsUrl, nats.port),
+        mongoUrl: throughPort(mongoUrl, mongo.port),
+        redisUrl: throughPort(redisUrl, redis.port),
+      },
+      providers: [account],
+    });
+    this.#processes.set(name, child);
+    void child.exited.then((code) => {
+      if (this.#stopping || this.#down.has(name)) return;
+      this.diedAlone.push({ name, code, atMs: Date.now() });
+      void this.#again(name);
+    });
+  }
+
+  async #again(name: string): Promise<void> {
+    for (let attempt = 1; !this.#stopping; attempt++) {
+      try {
+        await this.start(name);
+        return;
+      } catch {
+        // While a server is away a process may not come up.
+        await sleep(Math.min(2_000, 250 * attempt));
+      }
+    }
+  }
+
+  /** Ends a process and starts it again after a while; false where another fault has it already. */
+  async restart(name: string, signal: 'SIGKILL' | 'SIGTERM', downMs: number): Promise<boolean> {
+    const child = this.#processes.get(name);
+    if (!child || this.#down.has(name)) return false;
+    this.#down.add(name);
+    try {
+      if (signal === 'SIGTERM') await child.stop();
+      else {
+        child.kill(signal);
+        await child.exited;
+      }
+      await sleep(downMs);
+    } finally {
+      this.#down.delete(name);
+    }
+    await this.#again(name);
+    return true;
+  }
+
+  /** The folder that JetStream keeps its streams in. */
+  async natsStoreDir(): Promise<string> {
+    if (!this.#storeDir) {
+      const varz = await fetch(`${this.servers.natsMonitorUrl}/varz`);
+      const { jetstream } = (await varz.json()) as { jetstream: { config: { store_dir: string } } };
+      this.#storeDir = jetstream.config.store_dir;
+    }
+    return this.#storeDir;
+  }
+
+  /** What a power cut leaves of the NATS store: an earlier state of it, or nothing. */
+  async loseNatsStore(sinceMs: number | null): Promise<void> {
+    const dir = await this.natsStoreDir();
+    const copy = `${dir}.copy`;
+    if (sinceMs !== null) {
+      await this.servers.kill('nats', 'SIGSTOP');
+      await cp(dir, copy, { recursive: true });
+      await this.servers.kill('nats', 'SIGCONT');
+      await sleep(sinceMs);
+    }
+    await this.servers.kill('nats');
+    await rm(dir, { recursive: true, force: true });
+    if (sinceMs !== null) {
+      await cp(copy, dir, { recursive: true });
+      await rm(copy, { recursive: true, force: true });
+    }
+    await this.servers.restart('nats');
+  }
+
+  /** Everything runs and answers as it should. */
+  async heal(): Promise<void> {
+    for (const links of this.#links.values())
+      for (const link of Object.values(links)) link.set({ kind: 'open' });
+    for (const child of this.#processes.values()) child.kill('SIGCONT');
+    await this.simulator.rules(PLAIN_CARRIER);
+  }
+
+  async #stopProcesses(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([...this.#processes.values()].map((child) => child.stop()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack[Symbol.asyncDispose]();
+  }
+}
+
+function addressOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
+}
+
+function throughPort(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.hostname = '127.0.0.1';
+  changed.port = String(port);
+  return changed.toString();
+}
