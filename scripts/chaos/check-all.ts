@@ -11,7 +11,7 @@ import { lateSubmits } from './check-stops.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import type { FaultDone } from './faults.ts';
 import { brokenPromises, type ChaosResult } from './result.ts';
-import type { Scene } from './run.ts';
+import type { Scene } from './scene.ts';
 import type { Settled } from './settle.ts';
 import { phoneOf } from './tables.ts';
 import { isWorker, SMPP_WINDOW } from './world.ts';

@@ -1,41 +1,18 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { sleep } from '../../lib/lifecycle/sleep.ts';
-import type { Store } from '../../lib/store/collections.ts';
 import { Attempts } from './attempts.ts';
 import { Campaign } from './campaign.ts';
 import { checkAll, checkBooks } from './check-all.ts';
-import { type FaultDone, makeFault } from './faults.ts';
-import type { ChaosOptions } from './options.ts';
+import { makeFault } from './faults.ts';
 import type { Plan } from './plan.ts';
 import type { ChaosResult } from './result.ts';
+import type { ChaosRun, Scene } from './scene.ts';
 import { settle } from './settle.ts';
 import { StrangeCommands } from './strange-commands.ts';
 import { importTables } from './tables.ts';
 import { Users } from './users.ts';
 import { ForwardWatch } from './watch-forward.ts';
-import type { World } from './world.ts';
-
-export interface ChaosRun {
-  plan: Plan;
-  options: ChaosOptions;
-  world: World;
-  nc: NatsConnection;
-  store: Store;
-  attemptsFile: string;
-  say: (line: string) => void;
-}
-
-/** Where the users' batches and all records of a run are. */
-export interface Scene extends ChaosRun {
-  attempts: Attempts;
-  users: Users;
-  strange: StrangeCommands;
-  campaign: Campaign;
-  forward: ForwardWatch;
-  faults: FaultDone[];
-}
 
 const LOOK_EVERY_MS = 2_000;
 const BOOKS_EVERY_MS = 15_000;

@@ -1,6 +1,6 @@
 import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { callApi } from '../engine/api.ts';
-import type { Scene } from './run.ts';
+import type { Scene } from './scene.ts';
 import type { KnownBatch } from './users.ts';
 
 export interface Settled {
