@@ -5,7 +5,7 @@ import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import { callApi } from '../engine/api.ts';
 import { campaignPeople } from './campaign.ts';
 import { type CarrierPages, familyOf, readCarrierBook, SCHEDULE_SENDER } from './carrier-book.ts';
-import { checkEnds, checkPoison } from './check-ends.ts';
+import { checkEnds, checkPoison, checkRaws, readEvents } from './check-ends.ts';
 import { checkFamily, type Family, type FamilyFigures, noFindings } from './check-family.ts';
 import { lateSubmits } from './check-stops.ts';
 import type { FaultKind } from './fault-kinds.ts';
@@ -43,8 +43,12 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     0,
     ...faults.filter(({ kind }) => kind === 'wipe' || kind === 'power').map(({ toMs }) => toMs),
   );
-  const ends = await checkEnds(nc, batches, lostAtMs);
-  const silent = await checkPoison(nc, strange.poison, lostAtMs);
+  const events = await readEvents(nc);
+  const ends = checkEnds(events, batches, lostAtMs);
+  const silent = [
+    ...(await checkPoison(nc, strange.poison, lostAtMs)),
+    ...checkRaws(events, users.raws, lostAtMs),
+  ];
   const differing = await differingInRedis(scene, batches);
   const summary = await world.simulator.summary();
   const struck = faults.flatMap(({ targets }) => targets.filter(isWorker));
@@ -91,10 +95,12 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     backwards: forward.backwards.length,
     endedTwice: ends.endedTwice.length,
     endedNever: ends.endedNever.length,
+    endedOpen: events.endedOpen.length,
     scheduledRuns: schedule.dues.length,
     scheduledTwice: scene.campaign.twice.length,
     scheduledNever: never,
     redisDiffers: differing.length,
+    rawCommands: users.raws.length,
     silent: silent.length,
     obeyedStale: attempts.all.filter((attempt) => attempt.obeyedStale).length,
     stuck: settled.stuck.length,
@@ -106,6 +112,7 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
       ...forward.backwards,
       ...ends.endedTwice.map((id) => `${id}: its end stands twice in SMS_EVENTS`),
       ...ends.endedNever.map((id) => `${id}: its end does not stand in SMS_EVENTS`),
+      ...events.endedOpen.map((id) => `${id}: succeeded with open recipients`),
       ...schedule.unexplained.map((due) => `the schedule says nothing of ${due}`),
       ...silent.map((id) => `${id}: no answer and no dead letter`),
       ...differing,

@@ -9,7 +9,7 @@ export interface PlannedFault {
   dice: readonly number[];
 }
 
-export const DEEDS = ['create', 'pause', 'abort', 'rate', 'retry', 'clone'] as const;
+export const DEEDS = ['create', 'pause', 'abort', 'rate', 'raw', 'retry', 'clone'] as const;
 export type Deed = (typeof DEEDS)[number];
 
 /** One thing that users do. */
@@ -27,8 +27,16 @@ export interface Plan {
 /** Users begin first, so that there is something to disturb. */
 const FIRST_FAULT_MS = 4_000;
 const FAULT_GAP_MS = { from: 2_000, to: 6_000 };
-const DEED_GAP_MS = { from: 500, to: 2_000 };
-const DEED_WEIGHTS: Record<Deed, number> = { create: 30, pause: 22, abort: 6, rate: 12, retry: 6, clone: 4 };
+const DEED_GAP_MS = { from: 300, to: 1_300 };
+const DEED_WEIGHTS: Record<Deed, number> = {
+  create: 30,
+  pause: 22,
+  abort: 6,
+  rate: 12,
+  raw: 30,
+  retry: 6,
+  clone: 4,
+};
 const DICE = 6;
 
 /** The whole run, from its seed alone: the same seed makes the same plan. */

@@ -37,12 +37,16 @@ export interface ChaosResult extends Findings {
   backwards: number;
   endedTwice: number;
   endedNever: number;
+  /** Succeeded with recipients whose outcome was open. */
+  endedOpen: number;
   scheduledRuns: number;
   scheduledTwice: number;
   scheduledNever: number;
   /** Batches whose figures in Redis are not those in MongoDB. */
   redisDiffers: number;
-  /** Poison without an answer and without a dead letter. */
+  /** Commands published without the API, and stored. */
+  rawCommands: number;
+  /** Commands without any event, and poison without a dead letter. */
   silent: number;
   /** Obeyed although they expected another version. */
   obeyedStale: number;
@@ -71,6 +75,7 @@ const PROMISES: Record<string, (result: ChaosResult) => number> = {
   'status went backwards (4)': (r) => r.backwards,
   'end announced twice (4)': (r) => r.endedTwice,
   'end never announced (4)': (r) => r.endedNever,
+  'ended with open recipients (4)': (r) => r.endedOpen,
   'stuck (5)': (r) => r.stuck,
   'schedule fired twice (6)': (r) => r.scheduledTwice,
   'schedule never fired (6)': (r) => r.scheduledNever,

@@ -3,9 +3,13 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
 import { Redis } from 'ioredis';
 import { commandSubject, stepSubject } from '../../contracts/subjects.ts';
+import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { oneOf } from './plan.ts';
 
 const KEPT = 60;
+const DOUBLING_MS = 5_000;
+/** Header of what we have published again. */
+const AGAIN = 'Chaos-Again';
 
 /** Commands and tasks that come twice, late, in another order, or that nobody can understand. */
 export class StrangeCommands {
@@ -13,6 +17,7 @@ export class StrangeCommands {
   readonly #redisUrl: string;
   readonly #answers: Msg[] = [];
   readonly #tasks: Msg[] = [];
+  #doubling = false;
   /** Batch IDs under which poison was stored; each has to be answered or to lie among the dead letters. */
   readonly poison: { id: string; atMs: number }[] = [];
 
@@ -20,7 +25,8 @@ export class StrangeCommands {
     this.#js = jetstream(nc);
     this.#redisUrl = redisUrl;
     const keep = (kept: Msg[]) => (error: Error | null, message: Msg) => {
-      if (error) return;
+      if (error || message.headers?.has(AGAIN)) return;
+      if (this.#doubling) void this.#again(message, false).catch(() => {});
       kept.push(message);
       if (kept.length > KEPT) kept.shift();
     };
@@ -32,7 +38,17 @@ export class StrangeCommands {
   /** What was sent; undefined where there was nothing to send, or the server did not take it. */
   async send(which: number, who: number): Promise<string | undefined> {
     const kind = oneOf(
-      ['duplicate', 'stale', 'reordered', 'stale task', 'poison', 'poison', 'poison task'] as const,
+      [
+        'doubled',
+        'doubled',
+        'doubled',
+        'duplicate',
+        'stale',
+        'reordered',
+        'stale task',
+        'poison',
+        'poison task',
+      ] as const,
       which,
     )!;
     try {
@@ -44,6 +60,11 @@ export class StrangeCommands {
 
   async #sendKind(kind: string, who: number): Promise<boolean> {
     switch (kind) {
+      case 'doubled':
+        this.#doubling = true;
+        await sleep(DOUBLING_MS);
+        this.#doubling = false;
+        return true;
       case 'duplicate':
         return this.#again(oneOf(this.#answers, who), true);
       case 'stale':
@@ -69,6 +90,7 @@ export class StrangeCommands {
   async #again(message: Msg | undefined, sameId: boolean): Promise<boolean> {
     if (!message) return false;
     const h = headers();
+    h.set(AGAIN, 'yes');
     const id = message.headers?.get('Nats-Msg-Id');
     if (sameId && id) h.set('Nats-Msg-Id', id);
     await this.#js.publish(message.subject, message.data, { headers: h });

@@ -1,5 +1,7 @@
+import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { FINAL_STATUSES } from '../../contracts/states.ts';
+import { commandSubject } from '../../contracts/subjects.ts';
 import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { callApi } from '../engine/api.ts';
 import type { Attempts } from './attempts.ts';
@@ -24,6 +26,7 @@ export interface KnownBatch {
 }
 
 const MOST_ALIVE = 10;
+const RAW_AT_ONCE = 6;
 const PAUSED_MS = { from: 1_500, to: 6_000 };
 /** Of the pauses: until somebody resumes the batch at the end of the run. */
 const PAUSED_FOR_LONG = 0.15;
@@ -36,11 +39,16 @@ const isFinal = (state: string | null): boolean =>
 export class Users {
   readonly batches = new Map<string, KnownBatch>();
   readonly #nc: NatsConnection;
+  readonly #js: JetStreamClient;
   readonly #attempts: Attempts;
   #made = 0;
+  #rawMade = 0;
+  /** Commands that the server has stored. */
+  readonly raws: { requestId: string; batchId: string; storedAtMs: number }[] = [];
 
   constructor(nc: NatsConnection, attempts: Attempts) {
     this.#nc = nc;
+    this.#js = jetstream(nc);
     this.#attempts = attempts;
   }
 
@@ -127,6 +135,22 @@ export class Users {
       // Of its creation: it has moved on since.
       ...(stale < 0.2 && { expectedVersion: 1 }),
     });
+  }
+
+  /** Published as any program does: stored is all that it hears. Each has to be obeyed, or an event to say why not. */
+  async raw([who = 0]: readonly number[]): Promise<void> {
+    const batches = [...this.batches.values()].slice(-MOST_ALIVE);
+    const first = Math.floor(who * batches.length);
+    for (const { id } of [...batches.slice(first), ...batches.slice(0, first)].slice(0, RAW_AT_ONCE)) {
+      const requestId = `raw-${++this.#rawMade}`;
+      const body = { patch: { campaignName: requestId }, requestId };
+      try {
+        await this.#js.publish(commandSubject(id, 'update'), JSON.stringify(body), { timeout: 5_000 });
+        this.raws.push({ requestId, batchId: id, storedAtMs: Date.now() });
+      } catch {
+        // Not stored, or nobody knows: nothing was promised.
+      }
+    }
   }
 
   /** A child with the refused ones of a batch that has ended. */
