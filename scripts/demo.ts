@@ -12,6 +12,7 @@ import { commandSubject, UPLOADS_STORE } from '../contracts/subjects.ts';
 import { sleep } from '../lib/lifecycle/sleep.ts';
 import { silentLogger } from '../lib/log/logger.ts';
 import { connectMongo } from '../lib/mongo/connect.ts';
+import { parseNatsUrl } from '../lib/nats/address.ts';
 import { accountOf } from '../lib/stats/account.ts';
 import { storeOf } from '../lib/store/collections.ts';
 import { followBatch } from './demo/follow-batch.ts';
@@ -56,7 +57,7 @@ async function main(): Promise<DemoResult> {
   await mkdir(work, { recursive: true });
 
   const { servers, simulator, hosts, workers } = await timed('start', startAll);
-  const nc = await connect({ servers: servers.natsUrl });
+  const nc = await connect({ servers: parseNatsUrl(servers.natsUrl).servers, maxReconnectAttempts: -1 });
   stack.defer(() => nc.close());
 
   const file = options.file ?? join(work, 'recipients.csv');
@@ -96,6 +97,10 @@ async function main(): Promise<DemoResult> {
       await victim.exited;
       killed.push(victim.name);
     }
+    if (!options.cluster) return;
+    const leader = await servers.natsCluster.leaderOf('SMS_STEPS');
+    await leader?.kill();
+    if (leader) killed.push(leader.name);
   };
   const phases = await followBatch(nc, batchId, bars, options.chaos ? killHalfWay : undefined);
   bars.stop();
@@ -144,7 +149,7 @@ async function main(): Promise<DemoResult> {
 
 /** Two hosts and two workers where some are to be killed; else one of each. */
 async function startAll() {
-  const servers = stack.use(await startServers({ label: 'demo' }));
+  const servers = stack.use(await startServers({ label: 'demo', natsNodes: options.cluster ? 3 : 1 }));
   say(`Logs: ${servers.logDir}`);
   const simulator = stack.use(
     await startSimulator(servers.logDir, {
@@ -202,7 +207,7 @@ async function runBatch(): Promise<boolean> {
 }
 
 async function runScheduled(): Promise<boolean> {
-  const { result, natsUrl } = await scheduledDemo(stack, say);
+  const { result, natsUrl } = await scheduledDemo(stack, say, options.cluster ? 3 : 1);
   if (options.keep) say(`Try next: nats -s ${natsUrl} req sms.api.schedule.list '{}'`);
   if (options.json) console.log(JSON.stringify(result));
   return result.ok;

@@ -6,6 +6,7 @@ export interface DemoOptions {
   keep: boolean;
   chaos: boolean;
   scheduled: boolean;
+  cluster: boolean;
   json: boolean;
   seed: number;
 }
@@ -26,6 +27,11 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     .option(
       '--scheduled',
       'a campaign every ten seconds in its place; the scheduler is killed across a due time',
+      false,
+    )
+    .option(
+      '--cluster',
+      'three nats-servers, each stream with three copies; with --chaos one is killed, too',
       false,
     )
     .option('--keep', 'leave everything running at the end', false)

@@ -3,6 +3,7 @@ import type { BatchView } from '../../contracts/batch-api.ts';
 import type { ScheduleView } from '../../contracts/schedule-api.ts';
 import { FINAL_STATUSES } from '../../contracts/states.ts';
 import { sleep } from '../../lib/lifecycle/sleep.ts';
+import { parseNatsUrl } from '../../lib/nats/address.ts';
 import { ApiError, callApi } from '../engine/api.ts';
 import type { CleanUp } from '../engine/clean-up.ts';
 import { startEngine } from '../engine/engine.ts';
@@ -37,9 +38,10 @@ const phoneOf = (n: number): string => `4479111${String(n).padStart(5, '0')}`;
 export async function scheduledDemo(
   stack: CleanUp,
   say: (line: string) => void,
+  natsNodes: number,
 ): Promise<{ result: ScheduledResult; natsUrl: string }> {
   say('smsbatch demo: a campaign every ten seconds; the scheduler is killed across a due time.');
-  const servers = stack.use(await startServers({ label: 'demo' }));
+  const servers = stack.use(await startServers({ label: 'demo', natsNodes }));
   const simulator = stack.use(await startSimulator(servers.logDir, {}));
   const engine = { servers, providers: [simulator.account()] };
   const start = (name: string, components: readonly string[]) => startEngine(name, components, engine);
@@ -50,7 +52,7 @@ export async function scheduledDemo(
   ]);
   let scheduler = first;
   stack.defer(() => Promise.all([host.stop(), worker.stop(), scheduler.stop()]));
-  const nc = await connect({ servers: servers.natsUrl });
+  const nc = await connect({ servers: parseNatsUrl(servers.natsUrl).servers });
   stack.defer(() => nc.close());
   const get = () => callApi<ScheduleView>(nc, 'schedule', 'get', { id: ID });
 

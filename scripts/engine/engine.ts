@@ -2,7 +2,11 @@ import type { Servers } from '../servers/start-servers.ts';
 import { type Child, startChild } from './child-process.ts';
 
 export interface EngineOptions {
-  servers: Pick<Servers, 'natsUrl' | 'natsMonitorUrl' | 'mongoUrl' | 'mongoDatabase' | 'redisUrl' | 'logDir'>;
+  servers: Pick<
+    Servers,
+    'natsUrl' | 'natsMonitorUrl' | 'mongoUrl' | 'mongoDatabase' | 'redisUrl' | 'logDir'
+  > &
+    Partial<Pick<Servers, 'natsReplicas'>>;
   /** As SMSBATCH_PROVIDERS takes them. */
   providers: readonly object[];
   env?: Record<string, string | undefined>;
@@ -18,6 +22,7 @@ export function engineEnvironment(
   return {
     NATS_URL: servers.natsUrl,
     NATS_MONITOR_URL: servers.natsMonitorUrl ?? '',
+    ...(servers.natsReplicas && { NATS_REPLICAS: String(servers.natsReplicas) }),
     MONGODB_URL: servers.mongoUrl,
     MONGODB_DATABASE: servers.mongoDatabase,
     REDIS_ADDR: servers.redisUrl,

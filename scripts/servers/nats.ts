@@ -1,9 +1,10 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { findOnPath } from './path-binary.ts';
 import { privateCopy } from './private-copy.ts';
 import { checkoutDir } from './runtime-dir.ts';
-import type { ServerKind, ServerRecipe } from './server-recipe.ts';
+import type { NatsMember, ServerKind, ServerRecipe } from './server-recipe.ts';
 
 const host = '127.0.0.1';
 const configuration = join(checkoutDir, 'deploy/nats/nats-server.conf');
@@ -14,15 +15,44 @@ function recipe(title: string, file: string, origin: ServerRecipe['origin']): Se
     origin,
     // Clients, monitoring.
     portsNeeded: 2,
-    command: async ({ ports: [port = 0, monitorPort = 0], dir }) => ({
+    command: async ({
+      ports: [port = 0, monitorPort = 0],
+      dir,
+      nats: { maxFileStoreBytes, member } = {},
+    }) => ({
       title,
       file,
-      args: ['-c', configuration, '-a', host, '-p', `${port}`, '-m', `${monitorPort}`, '-sd', dir],
-      ports: [port, monitorPort],
+      args: [
+        ...['-c', maxFileStoreBytes === undefined ? configuration : await limited(dir, maxFileStoreBytes)],
+        ...['-a', host, '-p', `${port}`, '-m', `${monitorPort}`, '-sd', dir],
+        ...(member ? memberArgs(member) : []),
+      ],
+      ports: [port, monitorPort, ...(member ? [member.clusterPort] : [])],
       readyLine: /Server is ready/,
       probe: () => firstBytes(port, '', 'INFO '),
     }),
   };
+}
+
+function memberArgs({ name, clusterPort, routePorts }: NatsMember): string[] {
+  const address = (port: number) => `nats://${host}:${port}`;
+  return [
+    ...['--name', name, '--cluster_name', 'smsbatch', '--cluster', address(clusterPort)],
+    ...['--routes', routePorts.map(address).join(',')],
+    // Clients know the others from natsUrl alone: told by the server, they would go around a proxy in between.
+    '--no_advertise',
+  ];
+}
+
+/** A copy of the configuration with a limit. It lies beside the data, which a test may remove. */
+async function limited(dir: string, maxFileStoreBytes: number): Promise<string> {
+  const shipped = await readFile(configuration, 'utf8');
+  const file = `${dir}.conf`;
+  await writeFile(
+    file,
+    shipped.replace(/^jetstream \{$/m, `jetstream {\n  max_file_store: ${maxFileStoreBytes}`),
+  );
+  return file;
 }
 
 /** Connects, sends, and resolves when the answer begins as expected. */

@@ -2,7 +2,14 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Announce, announceOnStderr } from './announce.ts';
 import { type HeldLock, tryLock } from './directory-lock.ts';
-import { type OneServer, type Place, serverFromEnvironment, startServer } from './one-server.ts';
+import { type NatsCluster, natsCluster } from './nats-cluster.ts';
+import {
+  type OneServer,
+  type Place,
+  serverFromEnvironment,
+  startNatsNodes,
+  startServer,
+} from './one-server.ts';
 import { createRunDir, newRunId, runtimeDir } from './runtime-dir.ts';
 import type { ServerProcess } from './server-process.ts';
 import type { ServerName } from './server-recipe.ts';
@@ -13,6 +20,10 @@ export type { ServerName } from './server-recipe.ts';
 export interface StartServersOptions {
   /** Which ones; all three by default. */
   servers?: readonly ServerName[];
+  /** 3: a cluster of three nats-servers, `natsUrl` lists them all. Default: 1. */
+  natsNodes?: number;
+  /** JetStream's `max_file_store` of a nats-server of ours: for what happens when its disk is full. */
+  natsMaxFileStoreBytes?: number;
   /** Keeps the data here, and the ports, from run to run. Default: a temporary folder that goes with the servers. */
   dataDir?: string;
   /** Name of the MongoDB database; by default one that no other run has. */
@@ -25,15 +36,16 @@ export interface StartServersOptions {
   announce?: Announce;
 }
 
-export interface StartedServer extends Omit<OneServer, 'process' | 'monitorUrl'> {
+export interface StartedServer extends Omit<OneServer, 'process' | 'monitorUrl' | 'dataDir'> {
   /** null where it is not ours, or does not run. */
   pid: number | null;
 }
 
 /** The URL of a server that was not among those asked for throws when it is read. */
 export interface Servers extends AsyncDisposable {
+  /** Of a cluster all of them, separated by commas: parseNatsUrl() of lib/nats gives the client's `servers`. */
   readonly natsUrl: string;
-  /** null where the server is not ours and NATS_MONITOR_URL does not say. */
+  /** Of a cluster the first one's; null where the server is not ours and NATS_MONITOR_URL does not say. */
   readonly natsMonitorUrl: string | null;
   /** Carries `retryWrites=false`. */
   readonly mongoUrl: string;
@@ -42,7 +54,13 @@ export interface Servers extends AsyncDisposable {
   readonly redisUrl: string;
   readonly logDir: string;
   readonly started: readonly StartedServer[];
-  /** Sends a signal (default SIGKILL); resolves when the server is gone, at once for SIGSTOP and SIGCONT. */
+  /** What streams are made with: a copy on each node of ours; null where the server is not ours. */
+  readonly natsReplicas: number | null;
+  /** Its nodes one by one. @throws where it is no cluster of ours */
+  readonly natsCluster: NatsCluster;
+  /** Where a server of ours keeps its data; of a cluster each node has its own. */
+  dataDir(name: ServerName): string;
+  /** Sends a signal (default SIGKILL), to a cluster as a whole; resolves when the server is gone, at once for SIGSTOP and SIGCONT. */
   kill(name: ServerName, signal?: NodeJS.Signals): Promise<void>;
   /** Kills it if it still runs, starts it on the same port and data, resolves when it answers. */
   restart(name: ServerName): Promise<void>;
@@ -66,12 +84,24 @@ export async function startServers(options: StartServersOptions = {}): Promise<S
   const dataDir = kept ?? (await createRunDir(join(runtimeDir(environment), 'data'), runId));
   const held = kept ? await holdDataDir(kept) : null;
   const watchdog = new Watchdog(kept ? null : dataDir);
-  const place: Place = { dataDir, logDir, watchdog, announce: options.announce ?? announceOnStderr };
+  const { natsNodes = 1, natsMaxFileStoreBytes } = options;
+  const place: Place = {
+    dataDir,
+    logDir,
+    watchdog,
+    announce: options.announce ?? announceOnStderr,
+    nats: natsMaxFileStoreBytes === undefined ? {} : { maxFileStoreBytes: natsMaxFileStoreBytes },
+  };
 
   const results = await Promise.allSettled(
-    wanted.map(async (name) => serverFromEnvironment(name, environment) ?? startServer(name, place)),
+    wanted.map(async (name) => {
+      const given = serverFromEnvironment(name, environment);
+      if (given) return [given];
+      if (name === 'nats' && natsNodes > 1) return startNatsNodes(natsNodes, place);
+      return [await startServer(name, place)];
+    }),
   );
-  const running = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const running = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
@@ -99,19 +129,29 @@ function handles(
   wanted: readonly ServerName[],
   { logDir, database, stop }: { logDir: string; database: string; stop: () => Promise<void> },
 ): Servers {
-  const of = (name: ServerName): OneServer => {
-    const found = running.find((server) => server.name === name);
-    if (!found) throw new Error(`${name} was not among the servers asked for: ${wanted.join(', ')}`);
+  const all = (name: ServerName): OneServer[] => {
+    const found = running.filter((server) => server.name === name);
+    if (found.length === 0)
+      throw new Error(`${name} was not among the servers asked for: ${wanted.join(', ')}`);
     return found;
   };
-  const own = (name: ServerName): ServerProcess => {
-    const { process: server, title } = of(name);
-    if (!server) throw new Error(`${name} comes from ${title}: it is not ours to kill or restart`);
-    return server;
-  };
+  const of = (name: ServerName): OneServer => all(name)[0]!;
+  const own = (name: ServerName): ServerProcess[] =>
+    all(name).map(({ process: server, title }) => {
+      if (!server) throw new Error(`${name} comes from ${title}: it is not ours to kill or restart`);
+      return server;
+    });
   return {
     get natsUrl() {
-      return of('nats').url;
+      return all('nats')
+        .map(({ url }) => url)
+        .join(',');
+    },
+    get natsReplicas() {
+      return all('nats').some((server) => !server.process) ? null : all('nats').length;
+    },
+    get natsCluster() {
+      return natsCluster(all('nats'));
     },
     get natsMonitorUrl() {
       return of('nats').monitorUrl;
@@ -127,13 +167,23 @@ function handles(
     },
     logDir,
     get started() {
-      return running.map(({ process: server, monitorUrl: _, ...about }) => ({
+      return running.map(({ process: server, monitorUrl: _, dataDir: _dir, ...about }) => ({
         ...about,
         pid: server?.pid ?? null,
       }));
     },
-    kill: async (name, signal = 'SIGKILL') => own(name).kill(signal),
-    restart: async (name) => own(name).restart(),
+    dataDir(name) {
+      const [server, ...others] = all(name);
+      if (!server?.dataDir || others.length > 0)
+        throw new Error(`${name} has no data folder of ours of its own`);
+      return server.dataDir;
+    },
+    kill: async (name, signal = 'SIGKILL') => {
+      await Promise.all(own(name).map((server) => server.kill(signal)));
+    },
+    restart: async (name) => {
+      await Promise.all(own(name).map((server) => server.restart()));
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -7,6 +7,7 @@ import { totalOf } from '../../contracts/outcomes.ts';
 import { commandSubject, UPLOADS_STORE } from '../../contracts/subjects.ts';
 import { silentLogger } from '../../lib/log/logger.ts';
 import { connectMongo } from '../../lib/mongo/connect.ts';
+import { parseNatsUrl } from '../../lib/nats/address.ts';
 import { type Account, accountOf } from '../../lib/stats/account.ts';
 import { type Store, storeOf } from '../../lib/store/collections.ts';
 import { ApiError, callApi } from '../../scripts/engine/api.ts';
@@ -32,6 +33,8 @@ export interface RigOptions {
   env?: Record<string, string>;
   /** For tests that pause the MongoDB-compatible server or kill it. */
   ownMongo?: boolean;
+  /** 3: on a cluster, each stream with three copies. */
+  natsNodes?: number;
 }
 
 /** The product as its users have it: servers, a carrier, processes of the engine; and a client of each. */
@@ -65,11 +68,11 @@ export interface Rig extends AsyncDisposable {
 export const phoneOf = (index: number): string => `+4473${String(index).padStart(8, '0')}`;
 
 export async function engineRig(options: RigOptions = {}): Promise<Rig> {
-  const { behaviour = {}, account = {}, env = {}, ownMongo = false } = options;
+  const { behaviour = {}, account = {}, env = {}, ownMongo = false, natsNodes = 1 } = options;
   const chosen = options.processes ?? { 'host-a': HOST, 'host-b': ['batch', 'steps'] };
   const stack = new CleanUp();
   try {
-    const servers = stack.use(await testServers(undefined, { ownMongo }));
+    const servers = stack.use(await testServers(undefined, { ownMongo, natsNodes }));
     const simulator = stack.use(await startSimulator(servers.logDir, { behaviour }));
     const processes = new Map<string, Child>();
     const engine = { servers, providers: [simulator.account(account)], env };
@@ -80,7 +83,11 @@ export async function engineRig(options: RigOptions = {}): Promise<Rig> {
     };
     stack.defer(() => Promise.all([...processes.values()].map((child) => child.stop())));
     await Promise.all(Object.entries(chosen).map(([name, components]) => start(name, components)));
-    const nc = await connect({ servers: servers.natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+    const nc = await connect({
+      servers: parseNatsUrl(servers.natsUrl).servers,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 200,
+    });
     stack.defer(() => nc.close());
     const mongo = stack.use(
       await connectMongo({

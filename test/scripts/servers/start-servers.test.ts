@@ -7,9 +7,11 @@ import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
+import { parseNatsUrl } from '../../../lib/nats/address.ts';
 import { isAlive } from '../../../scripts/servers/directory-lock.ts';
 import { type Servers, startServers } from '../../../scripts/servers/start-servers.ts';
 import { testServers } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
 
 // Without NATS_URL and the like, which a developer may have set.
 const { SMSBATCH_LOG_DIR } = process.env;
@@ -61,6 +63,54 @@ test('a nats-server killed with kill -9 comes back on its port, with its streams
   const message = await (await jetstream(again).consumers.get('S', 'c')).next();
   assert.equal(message?.string(), 'kept');
   await again.close();
+});
+
+test('a cluster of three: a leader killed with kill -9 loses nothing, and its node comes back', async () => {
+  await using servers = await testServers(['nats'], { natsNodes: 3 });
+  const { natsCluster: cluster, natsUrl } = servers;
+  await cluster.healthy();
+  assert.deepEqual(
+    cluster.nodes.map(({ name }) => name),
+    ['nats-1', 'nats-2', 'nats-3'],
+  );
+  const nc = await connect({ servers: parseNatsUrl(natsUrl).servers, maxReconnectAttempts: -1 });
+  const manager = await jetstreamManager(nc);
+  await manager.streams.add({ name: 'S', subjects: ['s'], num_replicas: 3 });
+  await jetstream(nc).publish('s', 'kept');
+  const leader = await until('a leader of S', async () => (await cluster.leaderOf('S')) ?? false);
+  assert.ok(await until('a leader of all', async () => (await cluster.metaLeader()) ?? false));
+
+  await leader.kill();
+  assert.equal(leader.pid, null);
+  const next = await until('another leader', async () => (await cluster.leaderOf('S')) ?? false, 60_000);
+  assert.notEqual(next.name, leader.name);
+  await until('kept', async () =>
+    manager.streams.getMessage('S', { seq: 1 }).then(
+      (message) => message?.string() === 'kept',
+      () => false,
+    ),
+  );
+  await leader.restart();
+  await cluster.healthy();
+  assert.throws(() => servers.dataDir('nats'), /no data folder of ours of its own/);
+  assert.ok((await stat(join(leader.dataDir, 'jetstream'))).isDirectory());
+  await nc.close();
+});
+
+test('a nats-server whose store has a limit refuses what does not fit, and keeps its other settings', async () => {
+  await using servers = await testServers(['nats'], { natsMaxFileStoreBytes: 1_000_000 });
+  const { config } = (await (await fetch(`${servers.natsMonitorUrl}/jsz`)).json()) as {
+    config: { sync_always: boolean; max_storage: number; store_dir: string };
+  };
+  assert.deepEqual([config.sync_always, config.max_storage], [true, 1_000_000]);
+  assert.equal(config.store_dir, join(servers.dataDir('nats'), 'jetstream'));
+  const nc = await connect({ servers: servers.natsUrl });
+  await (await jetstreamManager(nc)).streams.add({ name: 'S', subjects: ['s'] });
+  const publishing = async () => {
+    for (let n = 0; n < 10; n++) await jetstream(nc).publish('s', new Uint8Array(200_000));
+  };
+  await assert.rejects(publishing, /insufficient|resource limits|exceed/i);
+  await nc.close();
 });
 
 test('what MongoDB acknowledged with j: true is there after kill -9', async () => {
