@@ -37,6 +37,21 @@ export const DeliveryReceipt = Type.Object(
     ),
     atMs: Type.Integer({ minimum: 0, description: 'When it reached us.' }),
     part: Type.Optional(Type.Integer()),
+    sender: Type.Optional(
+      Type.String({ maxLength: 21, description: 'Where the receipt was sent to: the message’s sender.' }),
+    ),
+    text: Type.Optional(
+      Type.String({
+        maxLength: 20,
+        description: 'Beginning of the message’s text, as the carrier quotes it.',
+      }),
+    ),
+    submitToDoneMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'From the submit date to the done date, by the carrier’s clock, whatever its zone.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -60,6 +75,18 @@ export const ReceiptColumns = Type.Object(
     errors: Type.Optional(
       Type.String({
         description: 'The networks’ codes, one a line, empty for none; absent: no receipt has one.',
+      }),
+    ),
+    senders: Type.Optional(
+      Type.String({ description: 'Where they were sent to, one a line, or one line for all.' }),
+    ),
+    texts: Type.Optional(
+      Type.String({ description: 'Beginnings of the texts, as quoted, one a line, or one line for all.' }),
+    ),
+    submitToDoneMs: Type.Optional(
+      Type.String({
+        pattern: '^[0-9\\n]*$',
+        description: 'From submit date to done date, one a line, empty for none, or one line for all.',
       }),
     ),
     atMs: Type.Integer({ minimum: 0, description: 'When the first of them reached us.' }),

@@ -101,6 +101,30 @@ function parseReceiptDate(text: string | undefined): number | undefined {
   return undefined;
 }
 
+/** Beginning of the original text that a receipt quotes: appendix B of SMPP 3.4 has the first 20 characters. */
+export const QUOTED_LENGTH = 20;
+
+/** From one date of a receipt to the other: whatever the carrier's zone. undefined where one is missing, or they make no sense. */
+export function betweenDates(submitted: string, done: string): number | undefined {
+  const from = parseReceiptDate(submitted);
+  const to = from === undefined ? undefined : parseReceiptDate(done);
+  return to === undefined || to < from! ? undefined : to - from!;
+}
+
+/** What a receipt says of its message beside the id: the text as octets, each a character, '' for none. */
+export function quotedBy({ shortMessage }: Pick<DeliverSm, 'shortMessage'>): {
+  text: string;
+  submitToDoneMs: number | undefined;
+} {
+  const whole = Buffer.from(shortMessage).toString('latin1');
+  const keys = parseKeys(whole);
+  const text = /(?:^|\s)text\s*:(.*)$/is.exec(whole)?.[1] ?? '';
+  return {
+    text: text.slice(0, QUOTED_LENGTH),
+    submitToDoneMs: betweenDates(keys.get('submitdate') ?? '', keys.get('donedate') ?? ''),
+  };
+}
+
 const receiptBits = 0x3c; // message type, bits 5 to 2
 const receiptType = 0x04;
 const intermediateType = 0x20;

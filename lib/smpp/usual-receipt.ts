@@ -1,13 +1,15 @@
 import { readLatin1 } from './latin1.ts';
 import type { MessageView } from './read-message.ts';
-import { type ReceiptState, stateByNumber } from './receipt.ts';
+import { betweenDates, QUOTED_LENGTH, type ReceiptState, stateByNumber } from './receipt.ts';
 import { tlvTable } from './tlv.ts';
 
 const octets = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
 const ID = octets('id:');
 /** What stands between the id and the state, each followed by digits. */
-const NUMBERS = [' sub:', ' dlvrd:', ' submit date:', ' done date:'].map(octets);
+const NUMBERS = [' sub:', ' dlvrd:'].map(octets);
+const SUBMIT_DATE = octets(' submit date:');
+const DONE_DATE = octets(' done date:');
 const STATE = octets(' stat:');
 const ERROR = octets(' err:');
 const TEXT = octets(' text:');
@@ -40,6 +42,11 @@ export class UsualReceipt {
   state: ReceiptState = 'unknown';
   /** `err:`, '' where it is all zeros, which stands for none. */
   networkError = '';
+  /** Beginning of the original text, one character an octet; '' for none. */
+  text = '';
+  /** From the submit date to the done date; undefined for none. */
+  submitToDoneMs: number | undefined = undefined;
+  #dates = { submitted: '', done: '', apartMs: undefined as number | undefined };
 
   /** @returns false, with nothing of use in the fields, for any other message */
   read(view: MessageView): boolean {
@@ -56,18 +63,46 @@ export class UsualReceipt {
       at = whileIn(bytes, digits, end, ZERO, 0x39);
       if (digits < 0 || at === digits) return false;
     }
+    const submitStart = behind(SUBMIT_DATE, bytes, at, end);
+    const submitEnd = whileIn(bytes, submitStart, end, ZERO, 0x39);
+    if (submitStart < 0 || submitEnd === submitStart) return false;
+    const doneStart = behind(DONE_DATE, bytes, submitEnd, end);
+    at = whileIn(bytes, doneStart, end, ZERO, 0x39);
+    if (doneStart < 0 || at === doneStart) return false;
+    const doneEnd = at;
     at = behind(STATE, bytes, at, end);
     const state = at < 0 ? undefined : stateAt(bytes, at, end);
     if (state === undefined) return false;
     const errorStart = behind(ERROR, bytes, at + WORD_LENGTH, end);
     if (errorStart < 0) return false;
     at = whileAlphanumeric(bytes, errorStart, end);
-    if (at === errorStart || (at < end && behind(TEXT, bytes, at, end) < 0)) return false;
+    const textStart = at < end ? behind(TEXT, bytes, at, end) : end;
+    if (at === errorStart || textStart < 0) return false;
+    this.#readQuoted(bytes, textStart, Math.min(end, textStart + QUOTED_LENGTH));
+    this.#readDates(bytes, submitStart, submitEnd, doneStart, doneEnd);
     this.messageId = readLatin1(bytes, idStart, idEnd);
     this.state = state;
     this.networkError =
       whileIn(bytes, errorStart, at, ZERO, ZERO) === at ? '' : readLatin1(bytes, errorStart, at);
     return true;
+  }
+
+  /** The same text and dates mostly come many times in a row. */
+  #readQuoted(bytes: Buffer, from: number, end: number): void {
+    if (!isText(this.text, bytes, from, end)) this.text = readLatin1(bytes, from, end);
+  }
+
+  #readDates(bytes: Buffer, submitFrom: number, submitEnd: number, doneFrom: number, doneEnd: number) {
+    const known = this.#dates;
+    if (
+      !isText(known.submitted, bytes, submitFrom, submitEnd) ||
+      !isText(known.done, bytes, doneFrom, doneEnd)
+    ) {
+      known.submitted = readLatin1(bytes, submitFrom, submitEnd);
+      known.done = readLatin1(bytes, doneFrom, doneEnd);
+      known.apartMs = betweenDates(known.submitted, known.done);
+    }
+    this.submitToDoneMs = known.apartMs;
   }
 
   /** The TLVs win over the text, which may cut the id. */

@@ -23,18 +23,22 @@ export interface Life {
   layout: ChunkLayout;
   /** Accounts that it may go over; undefined: the configured default, so any. */
   accounts: ReadonlySet<string> | undefined;
+  /** Source address of its messages; undefined: whatever the account has. It never changes once something is sent. */
+  sender: string | undefined;
   startedAt: number;
   endedAt: number | undefined;
 }
 
 type Sending = Pick<BatchDocument, '_id' | 'incarnation' | 'updatedAt'> &
   Partial<Pick<BatchDocument, 'endedAt' | 'startedAt' | 'deletedAt'>> & {
-    definition: { providers?: string[] };
+    definition: { providers?: string[]; sender?: string; extCode?: string };
   };
 
 const PROJECTION = {
   incarnation: 1,
   'definition.providers': 1,
+  'definition.sender': 1,
+  'definition.extCode': 1,
   startedAt: 1,
   endedAt: 1,
   deletedAt: 1,
@@ -128,13 +132,14 @@ export class Directory {
 }
 
 function lifeOf(batch: Sending, partition: PartitionDocument): Life {
-  const providers = batch.definition.providers;
+  const { providers, sender = '', extCode = '' } = batch.definition;
   return {
     id: partition._id,
     batchId: batch._id,
     incarnation: batch.incarnation,
     layout: { bucketBits: partition.bucketBits, imports: partition.imports },
     accounts: providers && providers.length > 0 ? new Set(providers) : undefined,
+    sender: sender + extCode || undefined,
     startedAt: batch.startedAt ?? 0,
     endedAt: batch.endedAt,
   };

@@ -104,7 +104,8 @@ export function openMessage(message: JsMsg, nowMs: number, unsettled: Set<Incomi
   if (columns && !areEquallyLong(columns)) {
     return {
       ok: false,
-      reason: 'columns: expected messageIds, msisdns and errors of as many lines as states',
+      reason:
+        'columns: expected as many lines as states, or one of senders, texts and submitToDoneMs for all',
     };
   }
   const incoming = new Incoming(message, checked.value, nowMs, unsettled);
@@ -121,13 +122,27 @@ function receiptsOf({ columns, receipts = [] }: ReceiptGroup): DeliveryReceipt[]
   const ids = messageIds.split('\n');
   const numbers = msisdns.split('\n');
   const codes = errors?.split('\n');
+  const senders = lineReader(columns.senders);
+  const texts = lineReader(columns.texts);
+  const apart = lineReader(columns.submitToDoneMs);
   return Array.from(states, (letter, n): DeliveryReceipt => {
-    const receipt = {
+    const receipt: DeliveryReceipt = {
       messageId: ids[n]!,
       msisdn: numbers[n]!,
       state: RECEIPT_OF_LETTER[letter as ReceiptLetter],
       atMs,
     };
-    return codes?.[n] ? { ...receipt, error: codes[n] } : receipt;
+    if (codes?.[n]) receipt.error = codes[n];
+    if (senders(n)) receipt.sender = senders(n);
+    if (texts(n)) receipt.text = texts(n);
+    if (apart(n)) receipt.submitToDoneMs = Number(apart(n));
+    return receipt;
   }).concat(receipts);
+}
+
+/** Of a column that may have one line for all. */
+function lineReader(column = ''): (n: number) => string {
+  if (!column.includes('\n')) return () => column;
+  const lines = column.split('\n');
+  return (n) => lines[n]!;
 }

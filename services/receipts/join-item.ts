@@ -137,9 +137,13 @@ const factsOf = (
 export const itemOf = (receipt: DeliveryReceipt, n: number, source: ReceiptSource): JoinItem =>
   new JoinItem(source, n, factsOf(receipt, source));
 
-export function areEquallyLong({ messageIds, msisdns, states, errors }: ReceiptColumns): boolean {
+export function areEquallyLong(columns: ReceiptColumns): boolean {
+  const { messageIds, msisdns, states, errors, senders, texts, submitToDoneMs } = columns;
   const lines = [messageIds, msisdns, ...(errors === undefined ? [] : [errors])];
-  return lines.every((column) => linesOf(column) === states.length);
+  if (!lines.every((column) => linesOf(column) === states.length)) return false;
+  return [senders, texts, submitToDoneMs].every(
+    (column) => column === undefined || !column.includes('\n') || linesOf(column) === states.length,
+  );
 }
 
 function linesOf(text: string): number {
@@ -184,6 +188,9 @@ function startOfNumber(text: string, from: number): number {
   if (text[from] === '+') return from + 1;
   return text.startsWith('00', from) ? from + 2 : from;
 }
+
+/** A number as recipients' are stored. */
+export const digitsOf = (msisdn: string): string => msisdn.slice(startOfNumber(msisdn, 0));
 
 /** An answer about chunk and position, from a sender that had lost its task. */
 export interface LateItem {

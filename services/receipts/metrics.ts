@@ -22,6 +22,11 @@ export const RECEIPT_METRICS = {
     name: 'receipts_rejoined_total',
     help: 'Parked receipts that found their message later.',
   },
+  inDoubtResolved: {
+    type: 'counter',
+    name: 'in_doubt_resolved_total',
+    help: 'Messages whose answer was lost and whose receipt told that the carrier had them.',
+  },
   held: {
     type: 'gauge',
     name: 'receipts_held',

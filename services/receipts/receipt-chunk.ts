@@ -8,6 +8,7 @@ import { ReceiptColumns } from './receipt-columns.ts';
 /** What joining needs of an outcome document. */
 export const OUTCOME_PROJECTION = {
   size: 1,
+  task: 1,
   statuses: 1,
   ids: 1,
   counts: 1,
@@ -15,7 +16,10 @@ export const OUTCOME_PROJECTION = {
   sentFromMs: 1,
   ownerSeq: 1,
 } as const;
-export type SentChunk = Pick<OutcomeDocument, '_id' | 'size' | 'statuses' | 'ids' | 'counts' | 'ownerSeq'> &
+export type SentChunk = Pick<
+  OutcomeDocument,
+  '_id' | 'size' | 'task' | 'statuses' | 'ids' | 'counts' | 'ownerSeq'
+> &
   Partial<Pick<OutcomeDocument, 'provider' | 'sentFromMs'>>;
 
 const OPEN = new Set<string>([OUTCOME_LETTERS.pending, OUTCOME_LETTERS.inFlight, OUTCOME_LETTERS.unknown]);
@@ -24,6 +28,8 @@ const OPEN = new Set<string>([OUTCOME_LETTERS.pending, OUTCOME_LETTERS.inFlight,
 export class ReceiptChunk {
   readonly id: string;
   readonly size: number;
+  /** Task number of the delivery step. */
+  readonly task: number;
   columns: ReceiptColumns;
   statuses = '';
   provider: string | undefined;
@@ -40,6 +46,7 @@ export class ReceiptChunk {
   constructor(sent: SentChunk, receipts: ReceiptDocument | null | undefined, nowMs: number) {
     this.id = sent._id;
     this.size = sent.size;
+    this.task = sent.task;
     this.columns = new ReceiptColumns(sent.size, receipts);
     this.refresh(sent, nowMs);
   }

@@ -41,12 +41,13 @@ async function tryAgain({ joining, store, recounts, metrics }: SweepOptions, due
     await round.match(items.filter((item) => item.hasNumber));
     items.push(...(await matchSiblings(round, store, items)));
     // Their ids may still be on the way: who has only just been parked is looked for among the known ids alone.
-    await resolveInDoubt(
+    const resolved = await resolveInDoubt(
       round,
       joining,
       store,
       items.filter((item) => parkedBehind(item).attempts > 0),
     );
+    metrics.inDoubtResolved.inc(resolved);
     await matchByIdInStore(
       round,
       joining,

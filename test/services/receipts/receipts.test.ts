@@ -218,6 +218,127 @@ test('a receipt whose id fits nothing tells of the one message to its number who
   await store.db.collection('parked_receipts').deleteMany({});
 });
 
+test('a receipt is of the message that it does not contradict: by sender, text, or time of submission', async () => {
+  const [bySender, byText, byTime, astray] = people(4);
+  const doubted = [bySender!, byText!, byTime!, astray!].map((each) => ({ ...each, status: 'u', ids: [] }));
+  const one = newBatch(doubted, { createdAtMs: 1_700_000_000_000, bucketBits: 0 });
+  const two = newBatch(doubted.slice(0, 3), { createdAtMs: 1_700_000_000_000, bucketBits: 0 });
+  one.batch.definition.sender = 'Shop';
+  two.batch.definition.sender = 'Bank';
+  for (const each of one.messages) each.texts = 'Your parcel is on its way';
+  for (const each of two.messages) each.texts = 'Your account has moved';
+  for (const each of two.outcomes) each.sentFromMs = 1_700_000_000_000 + 2_000_000;
+  await storeSentBatch(store, one);
+  await storeSentBatch(store, two);
+  await using component = world.component();
+  await component.start();
+  const atMs = 1_700_000_000_000 + 2_100_000;
+  const told = { state: 'delivered', atMs } as const;
+  await world.publish([
+    { ...told, messageId: 's', msisdn: bySender!.msisdn, sender: 'BANK' },
+    { ...told, messageId: 't', msisdn: byText!.msisdn, text: 'Your account has mov' },
+    // Half an hour before the second batch began.
+    { ...told, messageId: 'd', msisdn: byTime!.msisdn, submitToDoneMs: 29 * 60_000 },
+    // Somebody else sends over this account, too.
+    { ...told, messageId: 'a', msisdn: astray!.msisdn, text: 'Your code is 271828' },
+  ]);
+  await until('three found', async () => {
+    const found = { ...(await world.statesOf(one)) };
+    const other = await world.statesOf(two);
+    return found[byTime!.msisdn] === 'd' && other[bySender!.msisdn] === 'd' && other[byText!.msisdn] === 'd';
+  });
+  await until('the last one waits', async () => {
+    const left = await world.parked();
+    return left.length === 1 && left[0]!.attempts >= 2;
+  });
+  assert.equal(
+    Object.values(await world.statesOf(one))
+      .sort()
+      .join(''),
+    '...d',
+  );
+  assert.equal(
+    Object.values(await world.statesOf(two))
+      .sort()
+      .join(''),
+    '.dd',
+  );
+  assert.deepEqual((await world.parked())[0]!.receipt.text, 'Your code is 271828');
+  await store.db.collection('parked_receipts').deleteMany({});
+});
+
+test('a receipt that came before its own answer was stored does not resolve another batch’s message', async () => {
+  const [shared, resolved] = people(2);
+  const both = [shared!, resolved!];
+  const doubtful = newBatch(
+    both.map((each) => ({ ...each, status: 'u', ids: [] })),
+    { bucketBits: 0, createdAtMs: 1_700_000_000_000 },
+  );
+  const sending = newBatch(
+    both.map((each) => ({ ...each, status: 'p', ids: [] })),
+    { bucketBits: 0, createdAtMs: 1_700_000_000_000 },
+  );
+  // The first of the two was sent, the second one was not.
+  const task = {
+    _id: `${sending.life}.delivery.0`,
+    batchId: sending.batchId,
+    out: true,
+    authorisedTo: sending.placeOf.get(shared!.msisdn)!.position + 1,
+  };
+  assert.deepEqual(sending.placeOf.get(resolved!.msisdn), { index: 0, position: 1 });
+  await storeSentBatch(store, doubtful);
+  await storeSentBatch(store, sending);
+  await store.tasks.insertOne(task as never);
+  await using component = world.component();
+  await component.start();
+  const told = { state: 'delivered', atMs: 1_700_000_100_000 } as const;
+  await world.publish([
+    { ...told, messageId: 'early', msisdn: shared!.msisdn },
+    { ...told, messageId: 'lost', msisdn: resolved!.msisdn },
+  ]);
+  await until('nobody else may have had the second', async () => {
+    return (await world.statesOf(doubtful))[resolved!.msisdn] === 'd';
+  });
+  await until('the first is looked at more than once', async () => {
+    const left = await world.parked();
+    return left.length === 1 && left[0]!.attempts >= 3;
+  });
+  assert.equal((await world.statesOf(doubtful))[shared!.msisdn], '.');
+  // Now the answer is stored: the receipt is of that message, and the other one stays unknown.
+  await store.outcomes.updateOne(
+    { _id: sending.outcomes[0]!._id },
+    { $set: { statuses: 'ap', ids: 'early\n', 'counts.accepted': 1, 'counts.pending': 1 } },
+  );
+  await until('joined', async () => (await world.statesOf(sending))[shared!.msisdn] === 'd');
+  const { counts } = await accountOf(store, doubtful.batch);
+  assert.deepEqual([counts.accepted, counts.unknown], [1, 1]);
+  // Its own receipt comes at last; that it was the only one left is known from the first's id.
+  await world.publish([{ ...told, messageId: 'own', msisdn: shared!.msisdn }]);
+  await until('resolved', async () => (await world.statesOf(doubtful))[shared!.msisdn] === 'd');
+  await until('none waits', async () => (await world.parked()).length === 0);
+});
+
+test('what is resolved is in doubt no more: a second batch’s receipt to the same number finds its own', async () => {
+  const [person] = people(1);
+  const lost = [{ ...person!, status: 'u', ids: [] }];
+  const first = newBatch(lost, { createdAtMs: 1_700_000_000_000 });
+  await storeSentBatch(store, first);
+  await using component = world.component();
+  await component.start();
+  const told = { msisdn: person!.msisdn, state: 'delivered', atMs: 1_700_000_100_000 } as const;
+  await world.publish([{ ...told, messageId: 'm-1' }]);
+  await until('resolved', async () => (await world.statesOf(first))[person!.msisdn] === 'd');
+  const second = newBatch(lost, { createdAtMs: 1_700_000_000_000 });
+  await storeSentBatch(store, second);
+  // A doubled receipt of the first is no news of the second.
+  await world.publish([{ ...told, messageId: 'm-1' }]);
+  await until('acknowledged', world.drained);
+  await until('none waits', async () => (await world.parked()).length === 0);
+  await world.publish([{ ...told, messageId: 'm-2', state: 'undelivered' }]);
+  await until('resolved', async () => (await world.statesOf(second))[person!.msisdn] === 'u');
+  assert.equal((await world.statesOf(first))[person!.msisdn], 'd');
+});
+
 test('a receipt of a message that is about to be sent again, its answer lost, is there before it is sent', async () => {
   const [doubted, refused] = people(2);
   const recipients = [doubted!, refused!].map((each) => ({ ...each, status: 'p', ids: [] }));

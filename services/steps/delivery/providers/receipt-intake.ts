@@ -23,6 +23,10 @@ export interface ReceivedReceipt {
   state: ReceiptState;
   /** The network's code; '' = none. */
   error: string;
+  /** What is known of the message beside its id, '' or undefined = nothing: for messages whose id is not known. */
+  sender: string;
+  text: string;
+  submitToDoneMs: number | undefined;
 }
 
 /** Who gave a receipt, and answers the carrier. */
@@ -46,6 +50,9 @@ interface Group {
   states: string[];
   errors: string[];
   hasErrors: boolean;
+  senders: string[];
+  texts: string[];
+  submitToDoneMs: string[];
   /** When it was begun: ms since 1970, and performance.now(). */
   atMs: number;
   sinceMs: number;
@@ -60,6 +67,9 @@ const emptyGroup = (): Group => ({
   states: [],
   errors: [],
   hasErrors: false,
+  senders: [],
+  texts: [],
+  submitToDoneMs: [],
   atMs: 0,
   sinceMs: 0,
   givers: [],
@@ -82,6 +92,9 @@ function* parts(group: Group): Generator<Group> {
       states: cut(group.states),
       errors: cut(group.errors),
       hasErrors: group.hasErrors,
+      senders: cut(group.senders),
+      texts: cut(group.texts),
+      submitToDoneMs: cut(group.submitToDoneMs),
       atMs: group.atMs,
       sinceMs: group.sinceMs,
       givers: cut(group.givers),
@@ -96,8 +109,18 @@ const columnsOf = (group: Group): ReceiptColumns => ({
   msisdns: group.msisdns.join('\n'),
   states: group.states.join(''),
   ...(group.hasErrors && { errors: group.errors.join('\n') }),
+  ...column('senders', group.senders),
+  ...column('texts', group.texts),
+  ...column('submitToDoneMs', group.submitToDoneMs),
   atMs: group.atMs,
 });
+
+/** One line for all where they are the same, as they mostly are; none where there is nothing to say. */
+function column(name: 'senders' | 'texts' | 'submitToDoneMs', values: readonly string[]) {
+  const first = values[0]!;
+  if (values.some((value) => value !== first)) return { [name]: values.join('\n') };
+  return first === '' ? {} : { [name]: first };
+}
 
 const LINE_BREAK = /\n/g;
 /** A line break would be a column's; no id or number of ours has one. */
@@ -190,13 +213,16 @@ export function receiptIntake(options: {
   }
 
   return {
-    receipt({ messageId, msisdn, state, error }, giver, ticket) {
+    receipt({ messageId, msisdn, state, error, sender, text, submitToDoneMs }, giver, ticket) {
       if (size() === 0) begin();
       group.messageIds.push(oneLine(messageId));
       group.msisdns.push(oneLine(msisdn));
       group.states.push(RECEIPT_LETTERS[state]);
       group.errors.push(oneLine(error));
       if (error !== '') group.hasErrors = true;
+      group.senders.push(oneLine(sender));
+      group.texts.push(oneLine(text));
+      group.submitToDoneMs.push(submitToDoneMs === undefined ? '' : String(submitToDoneMs));
       group.givers.push(giver);
       group.tickets.push(ticket);
       added();

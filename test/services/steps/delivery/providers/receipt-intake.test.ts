@@ -14,6 +14,9 @@ const receiptOf = (n: number, more: Partial<ReceivedReceipt> = {}): ReceivedRece
   msisdn: '447700900123',
   state: 'delivered',
   error: '',
+  sender: '',
+  text: '',
+  submitToDoneMs: undefined,
   ...more,
 });
 
@@ -133,4 +136,14 @@ test('each state has its letter, errors their column, and a line break no column
     { ...columns, atMs: 0 },
     { messageIds: '1\na b', msisdns: '447700900123\n447700900123', states: 'du', errors: '\n034', atMs: 0 },
   );
+});
+
+test('sender, text and dates: one line for all where they are the same, else one each', async () => {
+  const { intake, groups } = stream(async () => ({ kind: 'stored', seq: 1 }));
+  const carrier = giver(() => {});
+  intake.receipt(receiptOf(1, { sender: 'Shop', text: 'Hello Ann', submitToDoneMs: 0 }), carrier, 1);
+  intake.receipt(receiptOf(2, { sender: 'Shop', text: 'Hello\nBob' }), carrier, 2);
+  await intake.flush();
+  const { senders, texts, submitToDoneMs } = groups()[0]!.columns!;
+  assert.deepEqual([senders, texts, submitToDoneMs], ['Shop', 'Hello Ann\nHello Bob', '0\n']);
 });

@@ -63,6 +63,7 @@ test('the usual receipt is read where it lies as parseReceipt reads it, however 
     '',
     'stat:UNDELIV',
     'TEXT :x',
+    'text:\u00e9\u0000 a text that is longer than what is quoted',
   );
   const tlvs = fc.record<Tlvs>(
     {
@@ -87,7 +88,15 @@ test('the usual receipt is read where it lies as parseReceipt reads it, however 
 });
 
 test('the fast way is taken for what carriers usually send', () => {
-  const read = { messageId: '39f99dd5', msisdn: '447700900123', state: 'delivered', error: '' };
+  const read = {
+    messageId: '39f99dd5',
+    msisdn: '447700900123',
+    state: 'delivered',
+    error: '',
+    sender: 'smsbatch',
+    text: 'Hello',
+    submitToDoneMs: 60_000,
+  };
   const text = usual('39f99dd5', 'DELIVRD', '000');
   assert.deepEqual(receiptOfView(viewOf(deliverOf(text))), read);
   const tlvs = { receipted_message_id: '39f99dd5', message_state: 2 };
@@ -101,21 +110,38 @@ test('a text of a person that looks like a receipt is none', () => {
   assert.equal(receiptOfDeliver(deliver), undefined);
 });
 
+const plain = {
+  messageId: '',
+  msisdn: '447700900123',
+  state: 'delivered',
+  error: '',
+  sender: 'smsbatch',
+  text: '',
+  submitToDoneMs: undefined,
+} as const;
+
 const cases: [name: string, deliver: DeliverSm, expected: ReturnType<typeof receiptOfDeliver>][] = [
   [
     'dates in one word, no counts',
     deliverOf('id:7 submitdate:2611250101 donedate:2611250102 stat:UNDELIV err:034'),
-    { messageId: '7', msisdn: '447700900123', state: 'undelivered', error: '034' },
+    { ...plain, messageId: '7', state: 'undelivered', error: '034', submitToDoneMs: 60_000 },
   ],
   [
     'TLVs only',
     deliverOf('', { tlvs: { receipted_message_id: 'abc', message_state: 3 } }),
-    { messageId: 'abc', msisdn: '447700900123', state: 'expired', error: '' },
+    { ...plain, messageId: 'abc', state: 'expired' },
   ],
   [
     'an international source with its plus',
     deliverOf(usual('7', 'DELIVRD', '000'), { source: '+447700900123' }),
-    { messageId: '7', msisdn: '447700900123', state: 'delivered', error: '' },
+    { ...plain, messageId: '7', text: 'Hello', submitToDoneMs: 60_000 },
+  ],
+  [
+    'a longer text, dates that make no sense',
+    deliverOf(
+      'id:7 submit date:2611250102 done date:2611250101 stat:DELIVRD text: Twenty characters, no more',
+    ),
+    { ...plain, messageId: '7', text: ' Twenty characters, ' },
   ],
   ['a text that a person wrote', deliverOf('STOP', { esmClass: 0 }), undefined],
   ['a receipt that says nothing', deliverOf('???'), undefined],
