@@ -8,6 +8,7 @@ import { type CarrierPages, familyOf, readCarrierBook, SCHEDULE_SENDER } from '.
 import { checkEnds, checkPoison, checkRaws, readEvents } from './check-ends.ts';
 import { checkFamily, type Family, type FamilyFigures, noFindings } from './check-family.ts';
 import { lateSubmits } from './check-stops.ts';
+import { saveEvidence } from './evidence.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import type { FaultDone } from './faults.ts';
 import { brokenPromises, type ChaosResult } from './result.ts';
@@ -124,6 +125,7 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     logDir: world.servers.logDir,
   };
   result.ok = brokenPromises(result).length === 0;
+  if (!result.ok) await saveEvidence(scene, result.examples);
   return result;
 }
 

@@ -9,8 +9,7 @@ export interface PlannedFault {
   dice: readonly number[];
 }
 
-export const DEEDS = ['create', 'pause', 'abort', 'rate', 'raw', 'retry', 'clone'] as const;
-export type Deed = (typeof DEEDS)[number];
+export type Deed = 'create' | 'pause' | 'abort' | 'rate' | 'raw' | 'retry' | 'clone';
 
 /** One thing that users do. */
 export interface PlannedDeed {
@@ -28,15 +27,15 @@ export interface Plan {
 const FIRST_FAULT_MS = 4_000;
 const FAULT_GAP_MS = { from: 2_000, to: 6_000 };
 const DEED_GAP_MS = { from: 300, to: 1_300 };
-const DEED_WEIGHTS: Record<Deed, number> = {
-  create: 30,
-  pause: 22,
-  abort: 6,
-  rate: 12,
-  raw: 30,
-  retry: 6,
-  clone: 4,
-};
+const DEED_WEIGHTS: readonly { deed: Deed; weight: number }[] = [
+  { deed: 'create', weight: 30 },
+  { deed: 'raw', weight: 30 },
+  { deed: 'pause', weight: 22 },
+  { deed: 'rate', weight: 12 },
+  { deed: 'abort', weight: 6 },
+  { deed: 'retry', weight: 6 },
+  { deed: 'clone', weight: 4 },
+];
 const DICE = 6;
 
 /** The whole run, from its seed alone: the same seed makes the same plan. */
@@ -44,11 +43,11 @@ export function planOf(seed: number, seconds: number, kinds: readonly FaultKind[
   const endMs = seconds * 1_000;
   const random = seededRandom(seed);
   const faults: PlannedFault[] = [];
-  const weights = Object.fromEntries(kinds.map((kind) => [kind, FAULT_KINDS[kind].weight]));
+  const weights = kinds.map((kind) => ({ kind, weight: FAULT_KINDS[kind].weight }));
   for (let atMs = FIRST_FAULT_MS; atMs < endMs; atMs += between(FAULT_GAP_MS, random())) {
     faults.push({
       atMs: Math.round(atMs),
-      kind: pick(weights, random()) as FaultKind,
+      kind: weighted(weights, random()).kind,
       dice: throwDice(random),
     });
   }
@@ -56,7 +55,11 @@ export function planOf(seed: number, seconds: number, kinds: readonly FaultKind[
   const users = seededRandom(seed ^ 0x5bd1e995);
   const deeds: PlannedDeed[] = [];
   for (let atMs = 0; atMs < endMs; atMs += between(DEED_GAP_MS, users())) {
-    deeds.push({ atMs: Math.round(atMs), deed: pick(DEED_WEIGHTS, users()) as Deed, dice: throwDice(users) });
+    deeds.push({
+      atMs: Math.round(atMs),
+      deed: weighted(DEED_WEIGHTS, users()).deed,
+      dice: throwDice(users),
+    });
   }
   return { faults, deeds };
 }
@@ -70,12 +73,12 @@ export const between = ({ from, to }: { from: number; to: number }, share: numbe
 export const oneOf = <T>(items: readonly T[], share: number): T | undefined =>
   items[Math.floor(share * items.length)];
 
-function pick(weights: Readonly<Record<string, number>>, share: number): string {
-  const entries = Object.entries(weights);
-  let left = share * entries.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [name, weight] of entries) {
-    left -= weight;
-    if (left < 0) return name;
+/** One of several, by their weights and a number in [0, 1). */
+export function weighted<T extends { weight: number }>(items: readonly T[], share: number): T {
+  let left = share * items.reduce((sum, { weight }) => sum + weight, 0);
+  for (const item of items) {
+    left -= item.weight;
+    if (left < 0) return item;
   }
-  return entries.at(-1)![0];
+  return items.at(-1)!;
 }

@@ -5,7 +5,7 @@ import { commandSubject } from '../../contracts/subjects.ts';
 import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { callApi } from '../engine/api.ts';
 import type { Attempts } from './attempts.ts';
-import { between, oneOf, type PlannedDeed } from './plan.ts';
+import { between, oneOf, type PlannedDeed, weighted } from './plan.ts';
 import { TABLES, type TableOfPeople } from './tables.ts';
 
 /** A batch as its users know it. */
@@ -84,9 +84,9 @@ export class Users {
   }
 
   async create([size = 0, text = 0, doubt = 0, raw = 0]: readonly number[]): Promise<void> {
-    if (this.alive().length >= MOST_ALIVE) return;
+    if (this.unsettled().length >= MOST_ALIVE) return;
     const id = `c${String(++this.#made).padStart(5, '0')}`;
-    const table = oneOf(TABLES, size)!;
+    const table = weighted(TABLES, size);
     const body = {
       id,
       batch: {

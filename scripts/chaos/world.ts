@@ -20,6 +20,9 @@ export const isWorker = (name: string): boolean => PROCESSES[name]!.includes('st
 export const PEERS = ['nats', 'mongo', 'redis', 'carrier'] as const;
 export type Peer = (typeof PEERS)[number];
 
+/** Little more than the limits of all streams together, which the server reserves: so that it can be filled. */
+const NATS_STORE_BYTES = 5.5 * 1024 ** 3;
+
 /** Messages without an answer that a bind may have. */
 export const SMPP_WINDOW = 200;
 export const PLAIN_CARRIER = {
@@ -45,7 +48,6 @@ export class World implements AsyncDisposable {
   #stopping = false;
   /** Processes that ended although nobody ended them. */
   readonly diedAlone: { name: string; code: number | null; atMs: number }[] = [];
-  #storeDir: string | undefined;
 
   private constructor(servers: Servers, simulator: Simulator, stack: CleanUp) {
     this.servers = servers;
@@ -56,7 +58,9 @@ export class World implements AsyncDisposable {
   static async open(options: { built: boolean }): Promise<World> {
     const stack = new CleanUp();
     try {
-      const servers = stack.use(await startServers({ label: 'chaos' }));
+      const servers = stack.use(
+        await startServers({ label: 'chaos', natsMaxFileStoreBytes: NATS_STORE_BYTES }),
+      );
       const simulator = stack.use(
         await startSimulator(servers.logDir, {
           behaviour: { ...PLAIN_CARRIER, receipts: { ...PLAIN_CARRIER.receipts, retryMs: 2_000 } },
@@ -149,19 +153,9 @@ export class World implements AsyncDisposable {
     return true;
   }
 
-  /** The folder that JetStream keeps its streams in. */
-  async natsStoreDir(): Promise<string> {
-    if (!this.#storeDir) {
-      const varz = await fetch(`${this.servers.natsMonitorUrl}/varz`);
-      const { jetstream } = (await varz.json()) as { jetstream: { config: { store_dir: string } } };
-      this.#storeDir = jetstream.config.store_dir;
-    }
-    return this.#storeDir;
-  }
-
   /** What a power cut leaves of the NATS store: an earlier state of it, or nothing. */
   async loseNatsStore(sinceMs: number | null): Promise<void> {
-    const dir = await this.natsStoreDir();
+    const dir = this.servers.dataDir('nats');
     const copy = `${dir}.copy`;
     if (sinceMs !== null) {
       await this.servers.kill('nats', 'SIGSTOP');
