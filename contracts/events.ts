@@ -1,7 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { ErrorBody, Finding } from './errors.ts';
 import { BatchId } from './ids.ts';
-import { OutcomeCounts, ReceiptCounts } from './outcomes.ts';
+import { OutcomeCounts, ReceiptCounts, ResolvedCounts } from './outcomes.ts';
 import { BatchState } from './states.ts';
 
 const eventMeta = {
@@ -129,6 +129,8 @@ export const EVENTS = {
       /** Of every recipient; absent while only receipts have moved: then it costs a read of all documents. */
       counts: Type.Optional(OutcomeCounts),
       receipts: ReceiptCounts,
+      /** Were `unknown` to the tasks until a receipt or a late answer came. */
+      resolved: Type.Optional(ResolvedCounts),
     },
     'Counts moved by receipts or late answers, also after the end; versioned by the recount.',
   ),

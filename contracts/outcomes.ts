@@ -76,6 +76,13 @@ export const ReceiptCounts = Type.Object(
 );
 export type ReceiptCounts = Static<typeof ReceiptCounts>;
 
+/** What became of recipients that were `unknown` when their task ended. */
+export const ResolvedCounts = Type.Object(
+  { accepted: count, rejected: count },
+  { additionalProperties: false },
+);
+export type ResolvedCounts = Static<typeof ResolvedCounts>;
+
 export const noOutcomes = (): OutcomeCounts => ({
   pending: 0,
   inFlight: 0,

@@ -1,5 +1,5 @@
 import type { Collection, Db } from 'mongodb';
-import type { OutcomeCounts, ReceiptCounts } from '../../contracts/outcomes.ts';
+import type { OutcomeCounts, ReceiptCounts, ResolvedCounts } from '../../contracts/outcomes.ts';
 import type { IndexTable } from '../mongo/indexes.ts';
 import { RECOUNTS } from '../store/own-collections.ts';
 
@@ -12,6 +12,7 @@ export interface RecountDocument {
   writer: string;
   receipts?: ReceiptCounts;
   counts?: OutcomeCounts;
+  resolved?: ResolvedCounts;
   atMs: number;
   /** Something was joined and not counted yet, since when (ms): set before its receipts are acknowledged. Absent = none. */
   dueSinceMs?: number;

@@ -7,6 +7,7 @@ import {
   OUTCOME_LETTERS,
   type OutcomeCounts,
   type ReceiptCounts,
+  type ResolvedCounts,
 } from '../../contracts/outcomes.ts';
 import type { BatchDocument } from '../store/batch-document.ts';
 import type { OutcomeColumns, OutcomeDocument, ReceiptDocument } from '../store/chunk-documents.ts';
@@ -22,6 +23,8 @@ export interface Account {
   total: number | null;
   counts: OutcomeCounts;
   receipts: ReceiptCounts;
+  /** Accepted or rejected by now; `unknown` to the task that wrote their outcome. */
+  resolved: ResolvedCounts;
 }
 
 type AccountStore = Pick<Store, 'partitions' | 'tasks' | 'outcomes' | 'receipts' | 'sourceChunks'>;
@@ -40,7 +43,8 @@ const CHUNKS_A_READ = 100;
 export async function accountOf(store: AccountStore, batch: AccountedBatch): Promise<Account> {
   const life = lifeId(batch._id, batch.incarnation);
   const partition = await store.partitions.findOne({ _id: life });
-  if (!partition) return { total: null, counts: noOutcomes(), receipts: noReceipts() };
+  const resolved: ResolvedCounts = { accepted: 0, rejected: 0 };
+  if (!partition) return { total: null, counts: noOutcomes(), receipts: noReceipts(), resolved };
 
   const facts = factsByChunk(await readTasks(store, life), partition);
   const receiptsByChunk = await readReceipts(store, life);
@@ -64,11 +68,13 @@ export async function accountOf(store: AccountStore, batch: AccountedBatch): Pro
     for (const merged of await mergePage(store, ids, facts)) {
       counts = addCounts(counts, merged.counts);
       receipts = addReceipts(receipts, merged.receipts);
+      resolved.accepted += merged.resolved.accepted;
+      resolved.rejected += merged.resolved.rejected;
     }
   }
   const sources = [...unprepared].map((index) => sourceChunkAt(partition, index).id);
   for (const ids of pages(sources)) counts.pending += await rowsOf(store, ids);
-  return { total: partition.total, counts, receipts };
+  return { total: partition.total, counts, receipts, resolved };
 }
 
 async function rowsOf(store: AccountStore, ids: readonly string[]): Promise<number> {

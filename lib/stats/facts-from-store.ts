@@ -104,6 +104,7 @@ export async function factsFromStore(store: StatsStore, batch: BatchDocument): P
     version: recount.version,
     receipts: recount.receipts,
     ...(recount.counts && { counts: recount.counts }),
+    ...(recount.resolved && { resolved: recount.resolved }),
   };
   if (recounted) updates.push({ kind: 'recount', body: recounted });
   const ended = endOf(batch);

@@ -4,6 +4,7 @@ import {
   type OutcomeCounts,
   openOf,
   type ReceiptCounts,
+  type ResolvedCounts,
   totalOf,
 } from '../../contracts/outcomes.ts';
 import type { BatchStatus } from '../../contracts/stats-api.ts';
@@ -21,7 +22,14 @@ export interface StatusFacts {
   /** Of tasks that are out; others are not looked at. */
   tasks: readonly Pick<TaskProgressBody, 'step' | 'task' | 'counts' | 'segments' | 'limitedBy'>[];
   /** A count of every recipient, from the documents; replaces sums of the tasks once the batch has ended. */
-  recount?: { at: string; counts?: OutcomeCounts | undefined; receipts: ReceiptCounts } | undefined;
+  recount?:
+    | {
+        at: string;
+        counts?: OutcomeCounts | undefined;
+        receipts: ReceiptCounts;
+        resolved?: ResolvedCounts | undefined;
+      }
+    | undefined;
   ended?: { at: string; counts: OutcomeCounts; receipts?: ReceiptCounts | undefined } | undefined;
   samples: readonly Sample[];
   asOfMs: number;
@@ -55,6 +63,19 @@ export function countsOf({ progress, tasks }: Pick<StatusFacts, 'progress' | 'ta
   return counts;
 }
 
+/** The tasks' own sums do not know what receipts say of their `unknown`; nor may they have told of all of these yet. */
+function withResolved(counts: OutcomeCounts, resolved: ResolvedCounts | undefined): OutcomeCounts {
+  if (!resolved) return counts;
+  const accepted = Math.min(resolved.accepted, counts.unknown);
+  const rejected = Math.min(resolved.rejected, counts.unknown - accepted);
+  return {
+    ...counts,
+    unknown: counts.unknown - accepted - rejected,
+    accepted: counts.accepted + accepted,
+    rejected: counts.rejected + rejected,
+  };
+}
+
 function tasksOut(progress: ProgressBody, tasks: StatusFacts['tasks']): StatusFacts['tasks'] {
   const out = new Set(progress.tasks.out);
   return tasks.filter((task) => task.step === progress.phase && out.has(task.task));
@@ -66,7 +87,7 @@ export function statusOf(facts: StatusFacts, nowMs: number): Omit<BatchStatus, '
   const { state, phase, total } = progress;
   const final = FINAL_STATES.has(state);
   const counted = latestCount(facts);
-  const counts = (final && counted.counts) || countsOf(facts);
+  const counts = (final && counted.counts) || withResolved(countsOf(facts), facts.recount?.resolved);
   const tasks = tasksOut(progress, facts.tasks);
   const rate = final ? undefined : rateOf(facts.samples, nowMs);
   const ratePerSecond = rate?.perSecond ?? 0;

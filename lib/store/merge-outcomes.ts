@@ -6,6 +6,7 @@ import {
   type OutcomeCounts,
   type OutcomeLetter,
   type ReceiptCounts,
+  type ResolvedCounts,
 } from '../../contracts/outcomes.ts';
 import type { ReceiptLetter, ReceiptState } from '../../contracts/receipts.ts';
 import type { OutcomeDocument, ReceiptDocument, WaitingMessage } from './chunk-documents.ts';
@@ -54,6 +55,8 @@ export interface MergedChunk {
   statuses: string;
   counts: OutcomeCounts;
   receipts: ReceiptCounts;
+  /** Were `unknown` in the outcome document. */
+  resolved: ResolvedCounts;
   recipientAt(position: number): RecipientOutcome;
 }
 
@@ -87,6 +90,11 @@ export function mergeOutcomes(outcome: Outcomes, receipt?: Receipts | null): Mer
     statuses,
     counts,
     receipts,
+    // Nothing else leads to another outcome.
+    resolved: {
+      accepted: counts.accepted - outcome.counts.accepted,
+      rejected: counts.rejected - outcome.counts.rejected,
+    },
     recipientAt: recipientReader(outcome, receipt ?? undefined, late, statuses),
   };
 }

@@ -205,7 +205,9 @@ export class Recounts {
     for (const counts of tally.byChunk?.values() ?? []) receipts = addReceipts(receipts, counts);
     const counted = {
       receipts: account?.receipts ?? receipts,
-      ...(account && account.total !== null && { counts: account.counts }),
+      ...(account && account.total !== null
+        ? { counts: account.counts, resolved: account.resolved }
+        : before.resolved && { resolved: before.resolved }),
     };
     const body: EventBody<'recounted'> = {
       batchId,

@@ -88,6 +88,7 @@ test('rows of chunks that are not prepared yet are pending, counted from their s
     total: 10,
     counts: counts({ pending: 10 }),
     receipts: { delivered: 0, undelivered: 0, expiredAtCarrier: 0 },
+    resolved: { accepted: 0, rejected: 0 },
   });
 });
 
@@ -159,5 +160,6 @@ test('receipts and late answers are merged, and receipts never pass the accepted
     total: 8,
     counts: counts({ accepted: 6, rejected: 1, pending: 1 }),
     receipts: { delivered: 3, undelivered: 1, expiredAtCarrier: 1 },
+    resolved: { accepted: 2, rejected: 0 },
   });
 });

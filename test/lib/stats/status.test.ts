@@ -186,3 +186,20 @@ test('after the end the last count shows: that of the end, or a later recount', 
   assert.equal(shown(resolved).percent, 100);
   assert.equal(shown(resolved).secondsLeft, 0);
 });
+
+test('what receipts say of messages in doubt shows while the batch goes on, and never more than were in doubt', () => {
+  const facts = (unknown: number) =>
+    factsOf(
+      { done: { delivery: counts({ accepted: 500 - unknown, unknown, pending: 500 }) } },
+      {
+        recount: {
+          at: '2026-11-24T12:00:00.000Z',
+          receipts: { delivered: 0, undelivered: 0, expiredAtCarrier: 0 },
+          resolved: { accepted: 100, rejected: 20 },
+        },
+      },
+    );
+  const { accepted, rejected, unknown } = statusOf(facts(130), 0).counts;
+  assert.deepEqual({ accepted, rejected, unknown }, { accepted: 470, rejected: 20, unknown: 10 });
+  assert.deepEqual(statusOf(facts(30), 0).counts, counts({ accepted: 500, pending: 500 }));
+});
