@@ -33,7 +33,7 @@ export async function openLink(target: { host: string; port: number }): Promise<
   };
 
   const forward = (pair: Pair, from: Socket, to: Socket): void => {
-    let lastAtMs = 0;
+    const waiting: { atMs: number; bytes: Buffer }[] = [];
     const write = (bytes: Buffer): void => {
       if (pair.broken || to.destroyed) return;
       if (!to.write(bytes)) {
@@ -41,14 +41,22 @@ export async function openLink(target: { host: string; port: number }): Promise<
         to.once('drain', () => from.resume());
       }
     };
+    const writeDue = (): void => {
+      while (waiting.length > 0 && waiting[0]!.atMs <= performance.now()) write(waiting.shift()!.bytes);
+      if (waiting.length > 0) setTimeout(writeDue, waiting[0]!.atMs - performance.now() + 1);
+    };
     from.on('data', (bytes: Buffer) => {
       if (mode.kind === 'half-open') pair.broken = true;
       if (pair.broken) return;
-      const nowMs = performance.now();
-      if (mode.kind !== 'late' && lastAtMs <= nowMs) return write(bytes);
-      // In order, also when the delay ends.
-      lastAtMs = Math.max(lastAtMs, nowMs + (mode.kind === 'late' ? mode.delayMs : 0));
-      setTimeout(write, lastAtMs - nowMs, bytes);
+      // In order, also when the delay ends: one queue, one timer.
+      const last = waiting.at(-1);
+      if (mode.kind !== 'late' && !last) {
+        write(bytes);
+        return;
+      }
+      const atMs = performance.now() + (mode.kind === 'late' ? mode.delayMs : 0);
+      waiting.push({ atMs: Math.max(last?.atMs ?? 0, atMs), bytes });
+      if (!last) writeDue();
     });
   };
 

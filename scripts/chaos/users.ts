@@ -215,9 +215,11 @@ export class Users {
 
   /** After the last fault: what users do with batches that do not go on by themselves. */
   async bringToEnd(batch: KnownBatch): Promise<void> {
-    const { id, state, wanted } = batch;
+    const { id, state } = batch;
+    // A child of nobody: the parent had no recipient that fits.
+    if (batch.parent && state === 'PartitionFailed') batch.wanted = 'aborted';
     if (!batch.created) await this.#ask(batch);
-    else if (wanted === 'aborted') await this.#attempts.call('abort', { id });
+    else if (batch.wanted === 'aborted') await this.#attempts.call('abort', { id });
     else if (state?.endsWith('Paused')) await this.#attempts.call('resume', { id });
     else if (state?.endsWith('Failed')) await this.#attempts.call('retry', { id });
     else if (state === 'Pending') await this.#attempts.call('start', { id });
