@@ -24,6 +24,11 @@ export const BatchView = Type.Object(
         'They sum to the total. As in status; in the answer to a command, tasks that are out count as pending.',
     }),
     receipts: Type.Optional(ReceiptCounts),
+    resent: Type.Optional(
+      Type.Integer({
+        description: 'Sent again because an answer was lost (onInDoubt: resend); absent = none.',
+      }),
+    ),
     segments: Type.Optional(
       Type.Integer({ description: 'Prepared segments, and once delivery has begun the accepted ones.' }),
     ),

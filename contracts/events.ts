@@ -16,6 +16,10 @@ const eventMeta = {
 const event = <P extends Record<string, TSchema>>(fields: P, description: string) =>
   Type.Object({ ...fields, ...eventMeta }, { additionalProperties: false, description });
 
+const resent = Type.Optional(
+  Type.Integer({ minimum: 0, description: 'Sent again because an answer was lost; absent = none.' }),
+);
+
 const taskProgress = {
   step: Type.String(),
   task: Type.Integer({ minimum: 0 }),
@@ -25,6 +29,7 @@ const taskProgress = {
   counts: OutcomeCounts,
   receipts: Type.Optional(ReceiptCounts),
   segments: Type.Optional(Type.Integer({ minimum: 0 })),
+  resent,
   limitedBy: Type.Optional(
     Type.String({ description: 'What holds the task back now: rate, window, throttled, journal.' }),
   ),
@@ -75,6 +80,7 @@ export const EVENTS = {
         { additionalProperties: false },
       ),
       segments: Type.Optional(Type.Integer({ minimum: 0 })),
+      resent,
     },
     'The batch’s own totals, with its version.',
   ),

@@ -27,6 +27,11 @@ export const BatchStatus = Type.Object(
       description: 'What holds most of the tasks back: rate, window, throttled, journal, …',
     }),
     segments: Type.Integer({ description: 'Accepted segments.' }),
+    resent: Type.Optional(
+      Type.Integer({
+        description: 'Sent again because an answer was lost (onInDoubt: resend); absent = none.',
+      }),
+    ),
     receipts: Type.Optional(ReceiptCounts),
     asOf: Type.String({ description: 'Time of the newest figure.' }),
     source: Type.Union([Type.Literal('redis'), Type.Literal('mongodb')]),

@@ -33,6 +33,8 @@ export interface TurnDeps {
   log: Logger;
   /** Stores the message among the dead letters. */
   bury(message: JsMsg, reason: string): Promise<Outcome>;
+  /** Someone else wrote between our read and our write: a host that was frozen meanwhile, or slow. */
+  onRefused?(): void;
 }
 
 /** A turn's time for the store; then the command goes back, and its partition waits. */
@@ -52,7 +54,7 @@ const isInfrastructure = (error: unknown): boolean =>
 export async function takeTurn<D extends ActorDocument>(
   actor: Actor<D>,
   message: JsMsg,
-  { marks, log, bury }: TurnDeps,
+  { marks, log, bury, onRefused }: TurnDeps,
 ): Promise<Outcome> {
   const { collection } = actor;
   const id = actor.actorId(message);
@@ -98,7 +100,10 @@ export async function takeTurn<D extends ActorDocument>(
         return 'ack';
       }
       await decision.prepare?.();
-      if ((await writeTurn(collection, doc, decision.next, mark)) === 'theirs') continue;
+      if ((await writeTurn(collection, doc, decision.next, mark)) === 'theirs') {
+        onRefused?.();
+        continue;
+      }
       await publishOutbox(decision.next);
       actor.reply(decision.next, message, false);
       return 'ack';

@@ -31,6 +31,7 @@ export function progressOf(batch: BatchDocument): ProgressBody {
     done: Object.fromEntries(Object.entries(batch.totals).map(([step, { counts }]) => [step, counts])),
     tasks: { count: work?.count ?? 0, done: work ? work.next - out.length : 0, out },
     segments: batch.totals.delivery?.segments ?? 0,
+    ...(batch.totals.delivery?.resent && { resent: batch.totals.delivery.resent }),
   };
 }
 
@@ -53,6 +54,7 @@ async function tasksOutOf(
           progressVersion: 1,
           counts: 1,
           segments: 1,
+          resent: 1,
           progressAt: 1,
           createdAt: 1,
         },
@@ -71,6 +73,7 @@ async function tasksOutOf(
       version: task.progressVersion,
       counts: task.counts,
       segments: task.segments,
+      ...(task.resent > 0 && { resent: task.resent }),
     }));
   return { bodies, createdAtMs: Math.min(...tasks.map((task) => task.createdAt)) };
 }

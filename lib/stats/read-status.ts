@@ -33,7 +33,7 @@ export async function readStatus(deps: StatusDeps, batchId: string): Promise<Bat
   return { ...statusOf(await factsFromStore(deps.store, batch), nowMs), source: 'mongodb' };
 }
 
-export type BatchFigures = Pick<BatchStatus, 'total' | 'counts' | 'receipts' | 'segments'>;
+export type BatchFigures = Pick<BatchStatus, 'total' | 'counts' | 'receipts' | 'segments' | 'resent'>;
 
 /** What status says of a batch whose document is at hand: Redis adds the tasks that are out, else MongoDB does. */
 export async function readFigures(deps: StatusDeps, batch: BatchDocument): Promise<BatchFigures> {
@@ -56,8 +56,8 @@ export async function cachedFigures(
 }
 
 function figuresOf(facts: StatusFacts, nowMs: number): BatchFigures {
-  const { total, counts, receipts, segments } = statusOf(facts, nowMs);
-  return { total, counts, segments, ...(receipts && { receipts }) };
+  const { total, counts, receipts, segments, resent } = statusOf(facts, nowMs);
+  return { total, counts, segments, ...(resent && { resent }), ...(receipts && { receipts }) };
 }
 
 async function fromRedis({ redis, log }: StatusDeps, batchId: string) {

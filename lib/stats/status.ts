@@ -20,7 +20,7 @@ export interface Sample {
 export interface StatusFacts {
   progress: ProgressBody;
   /** Of tasks that are out; others are not looked at. */
-  tasks: readonly Pick<TaskProgressBody, 'step' | 'task' | 'counts' | 'segments' | 'limitedBy'>[];
+  tasks: readonly Pick<TaskProgressBody, 'step' | 'task' | 'counts' | 'segments' | 'resent' | 'limitedBy'>[];
   /** A count of every recipient, from the documents; replaces sums of the tasks once the batch has ended. */
   recount?:
     | {
@@ -96,6 +96,7 @@ export function statusOf(facts: StatusFacts, nowMs: number): Omit<BatchStatus, '
     (sum, task) => sum + (task.step === 'delivery' ? (task.segments ?? 0) : 0),
     progress.segments ?? 0,
   );
+  const resent = tasks.reduce((sum, task) => sum + (task.resent ?? 0), progress.resent ?? 0);
   const { receipts } = counted;
   return {
     id: progress.batchId,
@@ -112,6 +113,7 @@ export function statusOf(facts: StatusFacts, nowMs: number): Omit<BatchStatus, '
     secondsLeft: secondsLeft(facts, counts, ratePerSecond, final),
     limitingFactor: final ? null : mostFrequent(tasks.map((task) => task.limitedBy)),
     segments,
+    ...(resent > 0 && { resent }),
     ...(receipts && { receipts }),
     asOf: new Date(asOfMs).toISOString(),
   };

@@ -59,6 +59,7 @@ export function startBatch(deps: BatchDeps): Part {
       if (replyTo) nc.publish(replyTo, JSON.stringify({ ok: false, error } satisfies CommandReply));
       return outcome;
     };
+    const onRefused = () => metrics.turnsRefused.inc();
     const loops = consumers.map(({ stream, ...consumer }) =>
       pullLoop({
         nats,
@@ -69,7 +70,7 @@ export function startBatch(deps: BatchDeps): Part {
         handle: async (message) => {
           const endTurn = metrics.turnSeconds.startTimer();
           try {
-            return await takeTurn(actor, message, { marks, log, bury });
+            return await takeTurn(actor, message, { marks, log, bury, onRefused });
           } finally {
             endTurn();
           }

@@ -8,6 +8,11 @@ export const BATCH_METRICS = {
     help: 'Commands decided, by verb and result.',
     labels: ['verb', 'result'],
   },
+  turnsRefused: {
+    type: 'counter',
+    name: 'turns_refused_total',
+    help: 'Writes of a turn that were refused, since another host had written the batch after it was read.',
+  },
   turnSeconds: {
     type: 'histogram',
     name: 'turn_seconds',

@@ -30,6 +30,7 @@ export function viewOf(doc: BatchDocument, { history, figures }: ViewOptions = {
     counts: figures?.counts ?? countsOf(doc),
     receipts: figures?.receipts ?? doc.counted?.receipts,
     segments: sent ?? totals.preparation?.segments,
+    resent: figures?.resent ?? (totals.delivery?.resent || undefined),
     reason,
     parent: parent && { batchId: parent.batchId, filter: parent.filter },
     origin: doc.origin,

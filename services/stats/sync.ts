@@ -32,8 +32,8 @@ export async function syncBatch({ redis, store }: SyncDeps, batch: BatchDocument
 /** What people see, without the clock. */
 function figures(facts: Awaited<ReturnType<typeof factsFromRedis>>): string {
   if (!facts) return '';
-  const { state, total, counts, receipts, segments, tasks } = statusOf(facts, facts.asOfMs);
-  return JSON.stringify({ state, total, counts, receipts, segments, tasks });
+  const { state, total, counts, receipts, segments, resent, tasks } = statusOf(facts, facts.asOfMs);
+  return JSON.stringify({ state, total, counts, receipts, segments, resent, tasks });
 }
 
 export async function syncOne(deps: SyncDeps, batchId: string): Promise<SyncAnswer | undefined> {

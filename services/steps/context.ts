@@ -6,7 +6,7 @@ import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import type { TaskDocument } from '../../lib/store/task-document.ts';
 import { advanceTask, stillOurs, type TaskChanges } from '../../lib/tasks/take.ts';
-import type { ProgressReport, StepContext } from './step.ts';
+import type { ProgressReport, RefusedWrite, StepContext } from './step.ts';
 
 export interface ContextOptions {
   task: TaskDocument;
@@ -17,6 +17,7 @@ export interface ContextOptions {
   log: Logger;
   signal: AbortSignal;
   progressEveryMs: number;
+  onRefused(write: RefusedWrite): void;
 }
 
 /** The context of one task, and how to publish the last of its progress once it has ended. */
@@ -75,9 +76,11 @@ export function stepContext(options: ContextOptions): { context: StepContext; fl
     log,
     signal,
     progress,
+    refused: options.onRefused,
     async guard(changes?: TaskChanges) {
       if (!changes) return stillOurs(store.tasks, task);
       const { run, progressVersion } = await advanceTask(store.tasks, task, changes, Date.now());
+      if (run === 'lost') options.onRefused('progress');
       if (run !== 'lost' && changes.counts) {
         const { counts, segments } = changes;
         progress({ version: progressVersion, counts, ...(segments !== undefined && { segments }) });

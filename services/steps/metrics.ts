@@ -11,6 +11,14 @@ export const STEP_METRICS = {
     labels: ['step', 'outcome'],
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900],
   },
+  writesRefused: {
+    type: 'counter',
+    name: 'step_writes_refused_total',
+    help:
+      'Writes of a task that were refused, since another worker has taken it meanwhile; by what was to be written: `intent`, ' +
+      '`outcomes`, `journal` (its last entry), `progress`, `end`.',
+    labels: ['step', 'write'],
+  },
   tasksInHand: {
     type: 'gauge',
     name: 'step_tasks_in_hand',

@@ -35,6 +35,9 @@ export interface Step {
   settle?(context: StepContext): Promise<StepResult | undefined>;
 }
 
+/** Of a task that someone else has taken meanwhile. */
+export type RefusedWrite = 'intent' | 'outcomes' | 'journal' | 'progress' | 'end';
+
 export type Guard = 'go' | 'hold' | 'lost';
 
 export interface StepContext {
@@ -52,6 +55,8 @@ export interface StepContext {
    * `hold`: stop and answer `yielded`. `lost`: someone else has the task, stop without a word.
    */
   guard(changes?: TaskChanges): Promise<Guard>;
+  /** Counts a write of ours that met another holder's `ownerSeq`. */
+  refused(write: RefusedWrite): void;
   /** For a step that stores its own progress (delivery): publishes it, at most once a second. */
   progress(report: ProgressReport): void;
 }
@@ -62,6 +67,7 @@ export interface ProgressReport {
   counts: OutcomeCounts;
   receipts?: ReceiptCounts;
   segments?: number;
+  resent?: number;
   limitedBy?: string;
 }
 

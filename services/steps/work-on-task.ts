@@ -10,7 +10,7 @@ import { completeTask, takeTask, yieldTask } from '../../lib/tasks/take.ts';
 import { type Answer, type Carrier, failed, publishAnswer } from './answer.ts';
 import { stepContext } from './context.ts';
 import type { StepMetrics } from './metrics.ts';
-import { type Step, StepFailure, type StepOutcome } from './step.ts';
+import { type RefusedWrite, type Step, StepFailure, type StepOutcome } from './step.ts';
 
 export interface Workshop {
   store: Store;
@@ -85,7 +85,16 @@ export async function workOnTask(
   }
 
   async function onTaken(task: TaskDocument, loaded: BatchDocument, kind: 'taken' | 'held'): Promise<Ended> {
-    const { context, flush } = stepContext({ ...workshop, task, message, batch: loaded, log, signal });
+    const onRefused = (write: RefusedWrite) => metrics.writesRefused.inc({ step: step.type, write });
+    const { context, flush } = stepContext({
+      ...workshop,
+      task,
+      message,
+      batch: loaded,
+      log,
+      signal,
+      onRefused,
+    });
     let outcome: StepOutcome;
     try {
       outcome = kind === 'taken' ? await step.run(context) : await settle();
@@ -99,7 +108,7 @@ export async function workOnTask(
     } finally {
       await flush();
     }
-    return end(task, outcome);
+    return end(task, outcome, onRefused);
 
     async function settle(): Promise<StepOutcome> {
       const result = step.settle ? await step.settle(context) : (task.result as StepResult | undefined);
@@ -107,7 +116,15 @@ export async function workOnTask(
     }
   }
 
-  async function end(task: TaskDocument, outcome: StepOutcome): Promise<Ended> {
+  async function end(
+    task: TaskDocument,
+    outcome: StepOutcome,
+    onRefused: (write: RefusedWrite) => void,
+  ): Promise<Ended> {
+    const lost = () => {
+      onRefused('end');
+      return end(task, { kind: 'lost' }, onRefused);
+    };
     switch (outcome.kind) {
       case 'lost':
         log.warn('someone else has the task: left without a word');
@@ -115,15 +132,13 @@ export async function workOnTask(
       case 'left':
         return { as: 'left', told: { nak: 0 } };
       case 'done': {
-        if (!(await completeTask(store.tasks, task, storedEnd(outcome.result))))
-          return end(task, { kind: 'lost' });
+        if (!(await completeTask(store.tasks, task, storedEnd(outcome.result)))) return lost();
         const told = await answer({ verb: 'step-done', body: withResult(outcome.result) });
         if (outcome.forget) await store.tasks.deleteOne({ _id: id, ownerSeq: task.ownerSeq });
         return { as: 'done', told };
       }
       case 'yielded': {
-        if (!(await yieldTask(store.tasks, task, storedEnd(outcome.result))))
-          return end(task, { kind: 'lost' });
+        if (!(await yieldTask(store.tasks, task, storedEnd(outcome.result)))) return lost();
         const { stop } = outcome;
         const body = { ...withResult(outcome.result), ...(stop && { stop }) };
         return { as: 'yielded', told: await answer({ verb: 'step-yielded', body }) };

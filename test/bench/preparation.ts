@@ -89,6 +89,7 @@ for (const [name, content] of Object.entries(CONTENTS)) {
         message,
         batch,
         store,
+        onRefused: () => {},
         publisher: { publish: async () => ({ kind: 'stored', seq: 0 }) },
         log,
         signal: new AbortController().signal,

@@ -123,5 +123,6 @@ export function emitProgress(turn: Turn): void {
     done: Object.fromEntries(Object.entries(doc.totals).map(([step, totals]) => [step, totals.counts])),
     tasks: { count: work?.count ?? 0, done: work ? work.next - open.length : 0, out: open },
     segments: doc.totals.delivery?.segments ?? 0,
+    ...(doc.totals.delivery?.resent && { resent: doc.totals.delivery.resent }),
   });
 }

@@ -83,7 +83,14 @@ async function taskRun(deps: DeliveryDeps, shared: Shared, context: StepContext)
     sizer: shared.sizerOf(provider.account.name),
     range,
     provider,
-    store: deliveryStore({ store, journalTasks: deps.journalTasks, task, range, signal }),
+    store: deliveryStore({
+      store,
+      journalTasks: deps.journalTasks,
+      task,
+      range,
+      signal,
+      onRefused: (write) => context.refused(write),
+    }),
     pacing: pacing({
       limiter: deps.limiter,
       account,

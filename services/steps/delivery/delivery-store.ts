@@ -34,8 +34,10 @@ export function deliveryStore(options: {
   task: TaskDocument;
   range: ChunkRange;
   signal: AbortSignal;
+  /** Another holder has the task. */
+  onRefused(write: 'intent' | 'outcomes' | 'journal'): void;
 }): DeliveryStore {
-  const { store, task, range, signal } = options;
+  const { store, task, range, signal, onRefused } = options;
   const idOf = (index: number) => chunkId(task.batchId, task.incarnation, index);
   const writer = outcomeWriter(store.outcomes, task.ownerSeq, signal);
   /** As they were when the task was taken, each given out once. */
@@ -83,7 +85,7 @@ export function deliveryStore(options: {
   }
 
   return {
-    journal: openJournal(options.journalTasks, task, { signal }),
+    journal: counted(openJournal(options.journalTasks, task, { signal }), onRefused),
     async takeOver() {
       const taken = await takeOver(store.outcomes, task, range);
       for (const document of taken.untouched) untouched.set(document.index, document);
@@ -97,6 +99,28 @@ export function deliveryStore(options: {
     },
     receipts: (indexes) =>
       read<ReceiptDocument>(store.receipts, indexes, { states: 1, lateAnswers: 1, index: 1 }),
-    writeOutcomes: (writes) => writer.write(writes),
+    async writeOutcomes(writes) {
+      const ours = await writer.write(writes);
+      if (!ours) onRefused('outcomes');
+      return ours;
+    },
+  };
+}
+
+function counted(journal: Journal, onRefused: (write: 'intent' | 'journal') => void): Journal {
+  return {
+    get version() {
+      return journal.version;
+    },
+    async intent(entry) {
+      const answer = await journal.intent(entry);
+      if (answer.kind === 'lost') onRefused('intent');
+      return answer;
+    },
+    async close(entry) {
+      const ours = await journal.close(entry);
+      if (!ours) onRefused('journal');
+      return ours;
+    },
   };
 }

@@ -71,7 +71,7 @@ async function fallingDue(options: NextWindowOptions, atMost: number): Promise<M
     const receipt = doubtful.includes(each) ? receipts.find(({ index }) => index === chunk.index) : undefined;
     const known = resolvedBy(receipt, entry.position);
     if (!known) return [message];
-    settlement.settleWaiting(message, OUTCOME_LETTERS[known.outcome], known.code ?? '', known.messageId);
+    settlement.notResent(message, OUTCOME_LETTERS[known.outcome], known.code ?? '', known.messageId);
     return [];
   });
 }

@@ -103,6 +103,13 @@ export class Settlement {
     this.settle(message, letter, code, messageId);
   }
 
+  /** A receipt came before it was sent again. */
+  notResent(message: Message, letter: OutcomeLetter, code: string, messageId: string): void {
+    message.chunk.resent -= 1;
+    this.resent -= 1;
+    this.settleWaiting(message, letter, code, messageId);
+  }
+
   refused(message: Message, refusal: Refusal): void {
     switch (refusal.class) {
       case 'throttled':

@@ -30,6 +30,7 @@ export interface TaskRunOptions {
     version: number;
     counts: OutcomeCounts;
     segments: number;
+    resent?: number;
     limitedBy?: string;
   }): void;
   onLateAnswer(answer: LateAnswer): void;

@@ -250,9 +250,15 @@ export class TaskRun {
     this.#changed.wake();
   }
 
-  #report(version: number, { counts, segments }: Account): void {
+  #report(version: number, { counts, segments, resent }: Account): void {
     const factor = this.#factors.take();
-    this.#o.onProgress({ version, counts, segments, ...(factor && { limitedBy: factor }) });
+    this.#o.onProgress({
+      version,
+      counts,
+      segments,
+      ...(resent > 0 && { resent }),
+      ...(factor && { limitedBy: factor }),
+    });
   }
 
   /** Nothing more is sent: the answers that are due, the last writes, the account. */

@@ -109,6 +109,7 @@ test('percent, rate, time left and the limiting factor of a delivery', () => {
       task: 1,
       counts: counts({ accepted: 50, pending: 250 }),
       segments: 100,
+      resent: 3,
       limitedBy: 'rate',
     },
     { step: 'delivery', task: 2, counts: counts({ pending: 300 }), limitedBy: 'window' },
@@ -129,6 +130,7 @@ test('percent, rate, time left and the limiting factor of a delivery', () => {
   assert.equal(status.ratePerSecond, 20);
   assert.equal(status.segmentsPerSecond, 40);
   assert.equal(status.segments, 600);
+  assert.equal(status.resent, 3);
   assert.equal(status.percent, 40);
   assert.deepEqual(status.phases, { preparation: { percent: 100 }, delivery: { percent: 40 } });
   assert.equal(status.secondsLeft, 30);
