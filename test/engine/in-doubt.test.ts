@@ -7,8 +7,8 @@ import { checkLedger } from '../../scripts/engine/check-ledger.ts';
 import type { LedgerEntry } from '../../scripts/engine/simulator.ts';
 import { engineRig, HOST, type Rig, sumOf, WORKER } from './rig.ts';
 
-const TOTAL = 8_000;
-const KILLS = 4;
+const TOTAL = 3_000;
+const KILLS = 3;
 /** Figures of the issue that this promise comes from. */
 const RESOLVED_SHARE = 0.99;
 
@@ -70,7 +70,7 @@ it('workers killed again and again, two batches to the same numbers: receipts re
         sender: id,
         tableStorageName: 'people',
         providers: ['simulator'],
-        ratePerSecond: 700,
+        ratePerSecond: 400,
       },
       start: true,
     });
