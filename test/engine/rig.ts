@@ -87,6 +87,9 @@ export async function engineRig(options: RigOptions = {}): Promise<Rig> {
       servers: parseNatsUrl(servers.natsUrl).servers,
       maxReconnectAttempts: -1,
       reconnectTimeWait: 200,
+      // A frozen server is left after 6 s.
+      pingInterval: 2_000,
+      maxPingOut: 2,
     });
     stack.defer(() => nc.close());
     const mongo = stack.use(
