@@ -23,10 +23,14 @@ async function main(): Promise<number> {
   try {
     if (process.env[BUILT] !== '1') await build();
     process.env[BUILT] = '1';
-    const world = stack.use(await World.open({ built: true }));
+    const world = stack.use(await World.open({ built: true, cluster: options.cluster }));
     say(`Logs: ${world.servers.logDir}`);
     const { natsUrl, mongoUrl, mongoDatabase, logDir } = world.servers;
-    const nc = await connect({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+    const nc = await connect({
+      servers: natsUrl.split(','),
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 200,
+    });
     stack.defer(() => nc.close());
     const mongo = stack.use(
       await connectMongo({ url: mongoUrl, database: mongoDatabase, name: 'chaos', log: silentLogger() }),

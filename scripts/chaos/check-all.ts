@@ -9,8 +9,8 @@ import { checkEnds, checkPoison, checkRaws, readEvents } from './check-ends.ts';
 import { checkFamily, type Family, type FamilyFigures, noFindings } from './check-family.ts';
 import { lateSubmits } from './check-stops.ts';
 import { saveEvidence } from './evidence.ts';
+import type { FaultDone } from './fault.ts';
 import type { FaultKind } from './fault-kinds.ts';
-import type { FaultDone } from './faults.ts';
 import { brokenPromises, type ChaosResult } from './result.ts';
 import type { Scene } from './scene.ts';
 import type { Settled } from './settle.ts';
@@ -22,12 +22,22 @@ const QUIET_MS = 5_000;
 const AGREE_WITHIN_MS = 60_000;
 const INTENT_WINDOW = 500;
 const EXAMPLES = 20;
+const BROKER_RESTARTS = new Set<FaultKind>([
+  'nats',
+  'power',
+  'wipe',
+  'leader',
+  'followers',
+  'quorum',
+  'rolling',
+]);
 
 export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosResult> {
   const { users, store, nc, faults, options, world, attempts, forward, strange } = scene;
-  const schedule = await scene.campaign.end(AGREE_WITHIN_MS);
-  await receiptsAreIn(scene);
-  await sleep(QUIET_MS);
+  const patienceMs = settled.broken ? 0 : AGREE_WITHIN_MS;
+  const schedule = await scene.campaign.end(patienceMs);
+  await receiptsAreIn(scene, patienceMs);
+  await sleep(Math.min(QUIET_MS, patienceMs));
   await forward.look([...users.batches.keys()]);
   const batches = await store.batches.find({ dryRun: { $exists: false } }).toArray();
   const figures = await checkBooks(scene, batches);
@@ -50,7 +60,7 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     ...(await checkPoison(nc, strange.poison, lostAtMs)),
     ...checkRaws(events, users.raws, lostAtMs),
   ];
-  const differing = await differingInRedis(scene, batches);
+  const differing = await differingInRedis(scene, batches, patienceMs);
   const summary = await world.simulator.summary();
   const struck = faults.flatMap(({ targets }) => targets.filter(isWorker));
   const resolvable = figures.resolved + figures.unknownReceived;
@@ -64,7 +74,7 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     kills: targetsOf(faults, 'kill').length,
     workerKills: targetsOf(faults, 'kill').filter(isWorker).length,
     freezes: targetsOf(faults, 'freeze').length,
-    brokerRestarts: faults.filter(({ kind }) => ['nats', 'power', 'wipe'].includes(kind)).length,
+    brokerRestarts: faults.filter(({ kind }) => BROKER_RESTARTS.has(kind)).length,
     databaseRestarts: faults.filter(({ kind }) => kind === 'mongo').length,
     batches: batches.length,
     attempts: {
@@ -192,8 +202,8 @@ function countByKind(faults: readonly FaultDone[]): Partial<Record<FaultKind, nu
   return counts;
 }
 
-async function receiptsAreIn({ world }: Scene): Promise<void> {
-  const untilMs = performance.now() + AGREE_WITHIN_MS;
+async function receiptsAreIn({ world }: Scene, patienceMs: number): Promise<void> {
+  const untilMs = performance.now() + patienceMs;
   while (performance.now() < untilMs) {
     const { receiptsPending = 0 } = await world.simulator.summary();
     if (receiptsPending === 0) return;
@@ -202,8 +212,12 @@ async function receiptsAreIn({ world }: Scene): Promise<void> {
 }
 
 /** Batches whose status is not what MongoDB says, once all events had their time. */
-async function differingInRedis({ nc, store }: Scene, batches: readonly BatchDocument[]): Promise<string[]> {
-  const untilMs = performance.now() + AGREE_WITHIN_MS;
+async function differingInRedis(
+  { nc, store }: Scene,
+  batches: readonly BatchDocument[],
+  patienceMs: number,
+): Promise<string[]> {
+  const untilMs = performance.now() + patienceMs;
   const differing: string[] = [];
   for (const batch of batches) {
     for (;;) {

@@ -1,5 +1,5 @@
 import type { Attempt } from './attempts.ts';
-import type { FaultDone } from './faults.ts';
+import type { FaultDone } from './fault.ts';
 
 /** A time in which nothing of a batch may leave. */
 interface Silence {

@@ -1,9 +1,11 @@
 import { sleep } from '../../lib/lifecycle/sleep.ts';
+import { clusterFaults } from './cluster-faults.ts';
+import type { FaultContext, FaultDone, Outcome } from './fault.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import { fillStore } from './fill-store.ts';
+import { holding } from './holding.ts';
 import { between, oneOf, type PlannedFault } from './plan.ts';
-import type { StrangeCommands } from './strange-commands.ts';
-import { PEERS, type Peer, PLAIN_CARRIER, PROCESS_NAMES, type World } from './world.ts';
+import { PLAIN_CARRIER, PROCESS_NAMES } from './world.ts';
 
 /** Longer than ack_wait (5 s). */
 const FROZEN_MS = { from: 6_000, to: 9_000 };
@@ -15,48 +17,11 @@ const CARRIER_MS = { from: 2_000, to: 6_000 };
 const SLOW_MONGO_MS = 4_500;
 const SLOW_MONGO_FOR_MS = 7_000;
 
-/** What became of one planned fault. */
-export interface FaultDone {
-  kind: FaultKind;
-  /** What was done to whom. */
-  what: string;
-  fromMs: number;
-  toMs: number;
-  /** Processes killed or frozen. */
-  targets: string[];
-  /** The carrier could not be reached in time, or was late: submissions may arrive later than they were sent. */
-  carrierLateMs?: number;
-}
-
-export interface FaultContext {
-  world: World;
-  strange: StrangeCommands;
-  /** What other faults have in hand. */
-  busy: Set<string>;
-}
-
-type Outcome = Pick<FaultDone, 'what' | 'targets'> & Partial<FaultDone>;
-
 /** Does it, undoes it, and tells what it was; undefined where its target is in the hands of another fault. */
 export async function makeFault(context: FaultContext, fault: PlannedFault): Promise<FaultDone | undefined> {
   const fromMs = Date.now();
   const outcome = await FAULTS[fault.kind](context, fault.dice);
   return outcome && { kind: fault.kind, fromMs, toMs: Date.now(), ...outcome };
-}
-
-/** Holds what a fault is about; undefined where another one has it. */
-async function holding<T>(
-  busy: Set<string>,
-  names: readonly string[],
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  if (names.some((name) => busy.has(name))) return undefined;
-  for (const name of names) busy.add(name);
-  try {
-    return await work();
-  } finally {
-    for (const name of names) busy.delete(name);
-  }
 }
 
 const FAULTS: Record<
@@ -169,6 +134,7 @@ const FAULTS: Record<
       await world.loseNatsStore(null);
       return { what: 'NATS store lost', targets: [] };
     }),
+  ...clusterFaults,
 };
 
 async function onLink(
@@ -177,9 +143,7 @@ async function onLink(
   kind: 'cut' | 'half-open' | 'late',
 ): Promise<Outcome | undefined> {
   const name = oneOf(PROCESS_NAMES, who)!;
-  // Hosts do not talk to the carrier.
-  const peers = name.startsWith('worker') ? PEERS : PEERS.filter((each) => each !== 'carrier');
-  const to: Peer = oneOf(peers, peer)!;
+  const to = oneOf(world.peersOf(name), peer)!;
   return holding(busy, [`${name} ${to}`], async () => {
     const delayMs = Math.round(50 + 450 * late);
     const link = world.link(name, to);

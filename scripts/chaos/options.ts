@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { FAULT_KINDS, type FaultKind, isFaultKind } from './fault-kinds.ts';
+import { FAULT_KINDS, type FaultKind, isFaultKind, kindsFor } from './fault-kinds.ts';
 
 export interface ChaosOptions {
   seconds: number;
@@ -32,7 +32,7 @@ const kindsHelp = (): string =>
     .join('\n')}\n`;
 
 export function readOptions(argv: readonly string[]): ChaosOptions {
-  return new Command('npm run chaos --')
+  const command = new Command('npm run chaos --')
     .description(
       'Batches, commands and faults at random on real servers; then every recipient is compared in three books: ours, the carrier’s, the table.',
     )
@@ -43,17 +43,20 @@ export function readOptions(argv: readonly string[]): ChaosOptions {
       wholeNumber,
       1 + Math.floor(Math.random() * 1_000_000_000),
     )
-    .option(
-      '--faults <kinds>',
-      'only these, comma-separated',
-      faultKinds,
-      Object.keys(FAULT_KINDS) as FaultKind[],
-    )
+    .option('--faults <kinds>', 'only these, comma-separated; default: all', faultKinds)
     .option('--mutant <name>', 'a copy of the tree with test/mutants/<name>.patch: a promise has to break')
     .option('--cluster', 'three nats-servers; also their own faults', false)
     .option('--fail-fast', 'end as soon as a promise is broken', false)
     .option('--json', 'the last line of the output is one JSON object', false)
     .addHelpText('after', kindsHelp)
-    .parse(argv as string[])
-    .opts<ChaosOptions>();
+    .parse(argv as string[]);
+  const options = command.opts<Omit<ChaosOptions, 'faults'> & { faults?: FaultKind[] }>();
+  const possible = kindsFor(options.cluster ? 'cluster' : 'single');
+  const { faults = possible } = options;
+  const strange = faults.filter((kind) => !possible.includes(kind));
+  if (strange.length > 0) {
+    const where = options.cluster ? 'with' : 'without';
+    command.error(`error: --faults ${strange.join(', ')}: not ${where} --cluster`, { exitCode: 2 });
+  }
+  return { ...options, faults };
 }

@@ -57,8 +57,10 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
   }
   await making;
   await Promise.all(underWay);
-  say(`The faults are over (${scene.faults.length}); everything is healed, and has to come to its end.`);
-  const settled = await settle(scene);
+  if (!ending.signal.aborted) {
+    say(`The faults are over (${scene.faults.length}); everything is healed, and has to come to its end.`);
+  }
+  const settled = await settle(scene, ending.signal.aborted);
   ending.abort();
   await Promise.all(watching);
   return checkAll(scene, settled);

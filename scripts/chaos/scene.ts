@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Store } from '../../lib/store/collections.ts';
 import type { Attempts } from './attempts.ts';
 import type { Campaign } from './campaign.ts';
-import type { FaultDone } from './faults.ts';
+import type { FaultDone } from './fault.ts';
 import type { ChaosOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 import type { StrangeCommands } from './strange-commands.ts';

@@ -7,6 +7,8 @@ export interface Settled {
   answeredAfterMs: number;
   settledAfterMs: number;
   stuck: string[];
+  /** A promise was broken before: the run has ended early. */
+  broken: boolean;
 }
 
 /** After the last fault everything has to answer … */
@@ -16,9 +18,11 @@ const SETTLES_WITHIN_MS = 240_000;
 const ASK_AGAIN_MS = 5_000;
 const LOOK_EVERY_MS = 500;
 
-export async function settle(scene: Scene): Promise<Settled> {
+/** @param broken a promise is broken already: nothing is waited for */
+export async function settle(scene: Scene, broken: boolean): Promise<Settled> {
   const { world, users, nc, say } = scene;
   await world.heal();
+  if (broken) return { answeredAfterMs: 0, settledAfterMs: 0, stuck: [], broken };
   const fromMs = performance.now();
   const passedMs = (): number => Math.round(performance.now() - fromMs);
 
@@ -51,7 +55,7 @@ export async function settle(scene: Scene): Promise<Settled> {
     if (left.length === 0 || passedMs() > SETTLES_WITHIN_MS) {
       const stuck = [...silent, ...left.map(({ id, state }) => `${id} is ${state}`)];
       for (const each of stuck) say(`stuck: ${each}`);
-      return { answeredAfterMs, settledAfterMs: passedMs(), stuck };
+      return { answeredAfterMs, settledAfterMs: passedMs(), stuck, broken };
     }
     for (const batch of left) {
       if (performance.now() - (askedAtMs.get(batch) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) continue;

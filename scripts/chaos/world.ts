@@ -17,7 +17,7 @@ const PROCESSES: Readonly<Record<string, readonly string[]>> = {
 export const PROCESS_NAMES = Object.keys(PROCESSES);
 export const isWorker = (name: string): boolean => PROCESSES[name]!.includes('steps');
 
-export const PEERS = ['nats', 'mongo', 'redis', 'carrier'] as const;
+const PEERS = ['nats', 'mongo', 'redis', 'carrier'] as const;
 export type Peer = (typeof PEERS)[number];
 
 /** Little more than the limits of all streams together, which the server reserves: so that it can be filled. */
@@ -40,8 +40,9 @@ export const PLAIN_CARRIER = {
 export class World implements AsyncDisposable {
   readonly servers: Servers;
   readonly simulator: Simulator;
+  readonly isCluster: boolean;
   readonly #stack: CleanUp;
-  readonly #links = new Map<string, Record<Peer, Link>>();
+  readonly #links = new Map<string, Partial<Record<Peer, Link>>>();
   readonly #processes = new Map<string, Child>();
   /** Names of processes that are being started or kept down by a fault. */
   readonly #down = new Set<string>();
@@ -49,17 +50,21 @@ export class World implements AsyncDisposable {
   /** Processes that ended although nobody ended them. */
   readonly diedAlone: { name: string; code: number | null; atMs: number }[] = [];
 
-  private constructor(servers: Servers, simulator: Simulator, stack: CleanUp) {
+  private constructor(servers: Servers, simulator: Simulator, stack: CleanUp, isCluster: boolean) {
+    this.isCluster = isCluster;
     this.servers = servers;
     this.simulator = simulator;
     this.#stack = stack;
   }
 
-  static async open(options: { built: boolean }): Promise<World> {
+  static async open(options: { built: boolean; cluster: boolean }): Promise<World> {
     const stack = new CleanUp();
     try {
       const servers = stack.use(
-        await startServers({ label: 'chaos', natsMaxFileStoreBytes: NATS_STORE_BYTES }),
+        await startServers({
+          label: 'chaos',
+          ...(options.cluster ? { natsNodes: 3 } : { natsMaxFileStoreBytes: NATS_STORE_BYTES }),
+        }),
       );
       const simulator = stack.use(
         await startSimulator(servers.logDir, {
@@ -67,7 +72,7 @@ export class World implements AsyncDisposable {
           built: options.built,
         }),
       );
-      const world = new World(servers, simulator, stack);
+      const world = new World(servers, simulator, stack, options.cluster);
       stack.defer(() => world.#stopProcesses());
       await Promise.all(PROCESS_NAMES.map((name) => world.#openLinks(name)));
       await Promise.all(PROCESS_NAMES.map((name) => world.start(name)));
@@ -81,7 +86,8 @@ export class World implements AsyncDisposable {
   async #openLinks(name: string): Promise<void> {
     const { natsUrl, mongoUrl, redisUrl } = this.servers;
     const links = {
-      nats: await openLink(addressOf(natsUrl)),
+      // Clients of a cluster learn its addresses, and would go round a proxy.
+      ...(!this.isCluster && { nats: await openLink(addressOf(natsUrl)) }),
       mongo: await openLink(addressOf(mongoUrl)),
       redis: await openLink(addressOf(redisUrl)),
       carrier: await openLink({ host: '127.0.0.1', port: this.simulator.smppPort }),
@@ -91,7 +97,14 @@ export class World implements AsyncDisposable {
   }
 
   link(name: string, peer: Peer): Link {
-    return this.#links.get(name)![peer];
+    const link = this.#links.get(name)?.[peer];
+    if (!link) throw new Error(`there is no proxy between ${name} and ${peer}`);
+    return link;
+  }
+
+  /** Those that a process talks to through a proxy. */
+  peersOf(name: string): Peer[] {
+    return PEERS.filter((peer) => this.#links.get(name)?.[peer] && (peer !== 'carrier' || isWorker(name)));
   }
 
   process(name: string): Child | undefined {
@@ -100,17 +113,18 @@ export class World implements AsyncDisposable {
 
   /** Starts a process that does not run. One that ends by itself is started again, as its supervisor would. */
   async start(name: string): Promise<void> {
-    const { nats, mongo, redis, carrier } = this.#links.get(name)!;
-    const { natsUrl, mongoUrl, redisUrl, natsMonitorUrl, mongoDatabase, logDir } = this.servers;
-    const account = this.simulator.account({ port: carrier.port, window: SMPP_WINDOW, sessions: 1 });
+    const { natsUrl, mongoUrl, redisUrl, natsMonitorUrl, natsReplicas, mongoDatabase, logDir } = this.servers;
+    const through = (url: string, peer: Peer): string => throughPort(url, this.link(name, peer).port);
+    const account = this.simulator.account({ port: this.link(name, 'carrier').port, window: SMPP_WINDOW });
     const child = await startEngine(name, PROCESSES[name]!, {
       servers: {
         natsMonitorUrl,
         mongoDatabase,
         logDir,
-        natsUrl: throughPort(natsUrl, nats.port),
-        mongoUrl: throughPort(mongoUrl, mongo.port),
-        redisUrl: throughPort(redisUrl, redis.port),
+        natsReplicas,
+        natsUrl: this.isCluster ? natsUrl : through(natsUrl, 'nats'),
+        mongoUrl: through(mongoUrl, 'mongo'),
+        redisUrl: through(redisUrl, 'redis'),
       },
       providers: [account],
     });

@@ -61,15 +61,19 @@ export async function startChild(options: {
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   child.stderr.pipe(log, { end: false });
-  const readyLine = await withTimeout(
-    firstReady(child, log, isReady, exited, logFile),
-    READY_WITHIN_MS,
-    `the start of ${name} (${logFile})`,
-  );
   // It must not outlive us, however we end.
   const killed = () => child.kill('SIGKILL');
   process.once('exit', killed);
   void exited.then(() => process.off('exit', killed));
+  const readyLine = await withTimeout(
+    firstReady(child, log, isReady, exited, logFile),
+    READY_WITHIN_MS,
+    `the start of ${name} (${logFile})`,
+  ).catch((error: unknown) => {
+    // Nobody holds it: it would go on beside the next one of its name.
+    killed();
+    throw error;
+  });
 
   async function stop(): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Attempt } from '../../../scripts/chaos/attempts.ts';
 import { lateSubmits } from '../../../scripts/chaos/check-stops.ts';
-import type { FaultDone } from '../../../scripts/chaos/faults.ts';
+import type { FaultDone } from '../../../scripts/chaos/fault.ts';
 
 const attempt = (verb: string, sentAtMs: number, more: Partial<Attempt> = {}): Attempt => ({
   batchId: 'b',
