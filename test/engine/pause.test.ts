@@ -151,6 +151,32 @@ describe('pause', () => {
   });
 });
 
+describe('a frozen worker', () => {
+  it('pause while one of two sleeps: nothing leaves, also when it wakes up; resume finishes it, no one twice', async () => {
+    await rig.simulator.reset();
+    const batch = people('few', { ratePerSecond: 20 });
+    await rig.call('batch', 'create', { id: 'sleeper', batch, start: true });
+    await until(10);
+    const [holder] = await holdersOf('sleeper');
+    const worker = rig.processes.get(holder!)!;
+    worker.kill('SIGSTOP');
+    await rig.command('sleeper', 'pause', '{}');
+    const pausedAtMs = await acceptedAt('sleeper', 'DeliveryPause');
+    // Somebody else accounts for what it had.
+    await rig.events.state('sleeper', 'DeliveryPaused', { withinMs: 60_000 });
+    worker.kill('SIGCONT');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const { late, count } = await arrivals.after(pausedAtMs + 1_000);
+    assert.equal(late, 0);
+    assert.ok(count < 60);
+    await rig.command('sleeper', 'resume', '{}');
+    const { counts } = await rig.ended('sleeper', ['Succeeded']);
+    assert.equal(counts.accepted + counts.unknown, 60);
+    const { missing, unexpected, doubled } = await rig.ledger('sleeper');
+    assert.deepEqual({ missing, unexpected, doubled }, { missing: 0, unexpected: 0, doubled: 0 });
+  });
+});
+
 describe('the ends that are no success', () => {
   it('abort at full speed: nothing later than a second; what is unsent stays pending', async () => {
     await rig.simulator.reset();

@@ -6,7 +6,7 @@ import { chunkRangeOfTask } from '../../../lib/tables/partition-layout.ts';
 import { type Step, StepFailure, type StepOutcome } from '../step.ts';
 import { stopAt } from '../stop-at.ts';
 import { countOutcomes } from './count-outcomes.ts';
-import { expirePending } from './expire-pending.ts';
+import { endPending } from './end-pending.ts';
 
 /** Given by the actor, never by a user's chain: the last count of a batch that will not succeed. */
 const StatisticsConfig = Type.Object({
@@ -28,16 +28,17 @@ export const statisticsStep: Step = {
     if (!partition)
       throw new StepFailure('not-partitioned', 'The batch was never partitioned: nothing to count.');
 
-    if (config.value.finish === 'expire') {
+    const { finish } = config.value;
+    if (finish !== undefined) {
       for (let n = 0; n < partition.taskStarts.length; n++) {
         const stopped = await stopAt(context);
         if (stopped) return stopped;
         const { from, to } = chunkRangeOfTask(partition, n);
-        await expirePending(
+        await endPending(
           store,
           { batchId: batch._id, incarnation: batch.incarnation },
           { n, from, to },
-          context.task.holder ?? '',
+          { holder: context.task.holder ?? '', expire: finish === 'expire' },
         );
       }
     }

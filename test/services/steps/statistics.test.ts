@@ -144,6 +144,34 @@ describe('statistics', () => {
     assert.deepEqual(counts, { ...noOutcomes(), accepted: 1, pending: 9_999 });
   });
 
+  for (const [finish, id, left] of [
+    ['abort', 'doubt-abort', 'pending'],
+    ['expire', 'doubt-expire', 'expired'],
+  ] as const) {
+    it(`at the end (${finish}) what was to be sent again, its answer lost, is unknown: the carrier may have it`, async () => {
+      const batch = await prepared(id);
+      await write(batch, 0, 'a', 1);
+      const first = (await outcomeOf(batch, 0))!;
+      const waiting = [1, 2].map((position) => ({
+        position,
+        attempts: 1,
+        notBefore: Date.now() + 10_000,
+        partsAccepted: 0,
+        reference: 0,
+      }));
+      const codes = Array.from({ length: first.size }, (_, i) => ['', 'NO_ANSWER', '0x00000008'][i] ?? '');
+      await rig.store.outcomes.updateOne({ _id: first._id }, { $set: { waiting, codes: codes.join('\n') } });
+      const { counts } = (await rig.run(batch, 'statistics', 0, { config: { finish } })).body.result;
+      assert.deepEqual(counts, { ...noOutcomes(), accepted: 1, unknown: 1, [left]: 9_998 });
+      const ended = (await outcomeOf(batch, 0))!;
+      assert.deepEqual(ended.counts, countStatuses(ended.statuses));
+      // A receipt of it still comes.
+      await receipt(batch, 0, '.d');
+      const later = (await rig.run(batch, 'statistics', 0, { epoch: 2, config: { finish } })).body.result;
+      assert.deepEqual(later.counts, { ...noOutcomes(), accepted: 2, [left]: 9_998 });
+    });
+  }
+
   it('of a batch that was never partitioned has nothing to count', async () => {
     const { verb, body } = await rig.run(await rig.batch('s4', {}), 'statistics');
     assert.equal(verb, 'step-failed');
