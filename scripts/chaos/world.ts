@@ -23,6 +23,9 @@ export type Peer = (typeof PEERS)[number];
 /** Little more than the limits of all streams together, which the server reserves: so that it can be filled. */
 const NATS_STORE_BYTES = 5.5 * 1024 ** 3;
 
+/** On a busy machine a server may be slow to answer the first time. */
+const FIRST_STARTS = 4;
+
 /** Messages without an answer that a bind may have. */
 export const SMPP_WINDOW = 200;
 export const PLAIN_CARRIER = {
@@ -75,7 +78,7 @@ export class World implements AsyncDisposable {
       const world = new World(servers, simulator, stack, options.cluster);
       stack.defer(() => world.#stopProcesses());
       await Promise.all(PROCESS_NAMES.map((name) => world.#openLinks(name)));
-      await Promise.all(PROCESS_NAMES.map((name) => world.start(name)));
+      await Promise.all(PROCESS_NAMES.map((name) => world.#again(name, FIRST_STARTS)));
       return world;
     } catch (error) {
       await stack[Symbol.asyncDispose]();
@@ -136,13 +139,14 @@ export class World implements AsyncDisposable {
     });
   }
 
-  async #again(name: string): Promise<void> {
+  async #again(name: string, tries = Number.POSITIVE_INFINITY): Promise<void> {
     for (let attempt = 1; !this.#stopping; attempt++) {
       try {
         await this.start(name);
         return;
-      } catch {
+      } catch (error) {
         // While a server is away a process may not come up.
+        if (attempt >= tries) throw error;
         await sleep(Math.min(2_000, 250 * attempt));
       }
     }

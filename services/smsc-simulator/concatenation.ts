@@ -28,7 +28,7 @@ export function tlvsOf(view: MessageView): Tlvs | undefined {
   return view.tlvStart < view.end ? decodeTlvs(view.bytes, view.tlvStart, view.end) : undefined;
 }
 
-/** Puts the parts of long messages together, as a real SMSC does: per connection, sender, destination and reference. */
+/** Puts the parts of long messages together, as the handset does: by sender, destination and reference, whatever bind they came over. */
 export class Reassembly {
   #open = new Map<string, OpenSet>();
   /** Rows of complete messages of several parts, in order of the text, by the lowest row. */
@@ -43,11 +43,11 @@ export class Reassembly {
   }
 
   /** Returns the lowest row of the message if this part completes it. */
-  add(view: MessageView, connection: number, part: Concatenation, row: number): number | undefined {
+  add(view: MessageView, part: Concatenation, row: number): number | undefined {
     const { bytes, sourceStart, sourceEnd, destinationStart, destinationEnd } = view;
     const source = bytes.toString('latin1', sourceStart, sourceEnd);
     const destination = bytes.toString('latin1', destinationStart, destinationEnd);
-    const key = `${connection}|${source}|${destination}|${part.kind}|${part.reference}|${part.total}`;
+    const key = `${source}|${destination}|${part.kind}|${part.reference}|${part.total}`;
     let set = this.#open.get(key);
     if (set === undefined) {
       set = { rows: new Array<number | undefined>(part.total).fill(undefined), missing: part.total };

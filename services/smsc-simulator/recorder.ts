@@ -110,7 +110,7 @@ export class Recorder {
       return;
     }
     this.#parts.add(row);
-    const head = this.#reassembly.add(view, connection, part, row);
+    const head = this.#reassembly.add(view, part, row);
     if (head === undefined) return;
     counts.messages += 1;
     if (this.#keep) this.#unhashedHeads.push(head);
