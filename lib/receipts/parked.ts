@@ -73,6 +73,32 @@ export const parkedOf = (db: Db, msisdns: readonly string[]): Promise<ParkedRece
     .find({ 'receipt.msisdn': { $in: [...new Set(msisdns)] } })
     .toArray();
 
+/** Which of these numbers receipts of an account are parked for; their messages are looked for at once. */
+export async function hurryParked(
+  db: Db,
+  provider: string,
+  msisdns: readonly string[],
+  nowMs: number,
+): Promise<Set<string>> {
+  // As carriers may write them.
+  const written = new Map(
+    msisdns.flatMap((each) => [each, `+${each}`, `00${each}`].map((form) => [form, each])),
+  );
+  const parked = await parkedReceipts(db)
+    .find(
+      { 'receipt.msisdn': { $in: [...written.keys()] }, provider },
+      { projection: { 'receipt.msisdn': 1 } },
+    )
+    .toArray();
+  if (parked.length > 0) {
+    await parkedReceipts(db).updateMany(
+      { _id: { $in: parked.map(({ _id }) => _id) } },
+      { $set: { nextTryAtMs: nowMs } },
+    );
+  }
+  return new Set(parked.map(({ receipt }) => written.get(receipt.msisdn)!));
+}
+
 /** Puts the next try off, longer each time; done before the try, so that another process does not make the same. */
 export async function postpone(db: Db, parked: readonly ParkedReceipt[], nowMs: number): Promise<void> {
   const byAttempts = new Map<number, string[]>();

@@ -85,6 +85,7 @@ async function taskRun(deps: DeliveryDeps, shared: Shared, context: StepContext)
     provider,
     store: deliveryStore({
       store,
+      account: account.name,
       journalTasks: deps.journalTasks,
       task,
       range,

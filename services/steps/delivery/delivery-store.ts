@@ -4,6 +4,7 @@ import { type Journal, openJournal } from '../../../lib/journal/journal.ts';
 import { type OutcomeWrite, outcomeWriter } from '../../../lib/journal/outcome-writes.ts';
 import { type ChunkRange, type TakenOver, takeOver } from '../../../lib/journal/take-over.ts';
 import { retryTransient } from '../../../lib/mongo/errors.ts';
+import { hurryParked } from '../../../lib/receipts/parked.ts';
 import type { MessageChunk, OutcomeDocument, ReceiptDocument } from '../../../lib/store/chunk-documents.ts';
 import type { Store } from '../../../lib/store/collections.ts';
 import type { TaskDocument } from '../../../lib/store/task-document.ts';
@@ -21,6 +22,8 @@ export interface DeliveryStore {
   load(indexes: readonly number[]): Promise<LoadedChunk[]>;
   loadMessages(indexes: readonly number[]): Promise<MessageChunk[]>;
   receipts(indexes: readonly number[]): Promise<ReceiptDocument[]>;
+  /** Numbers for which receipts wait that have found no message; they are looked at once more, at once. */
+  hurryReceipts(msisdns: readonly string[]): Promise<Set<string>>;
   /** False: another holder has them. */
   writeOutcomes(writes: readonly OutcomeWrite[]): Promise<boolean>;
 }
@@ -28,7 +31,9 @@ export interface DeliveryStore {
 const READ_DEADLINE_MS = 60_000;
 
 export function deliveryStore(options: {
-  store: Pick<Store, 'outcomes' | 'messageChunks' | 'receipts'>;
+  store: Pick<Store, 'db' | 'outcomes' | 'messageChunks' | 'receipts'>;
+  /** Over which it is sent. */
+  account: string;
   /** On a client of its own, so that bulk reads do not delay an intent. */
   journalTasks: Collection<TaskDocument>;
   task: TaskDocument;
@@ -99,6 +104,11 @@ export function deliveryStore(options: {
     },
     receipts: (indexes) =>
       read<ReceiptDocument>(store.receipts, indexes, { states: 1, lateAnswers: 1, index: 1 }),
+    hurryReceipts: (msisdns) =>
+      retryTransient(() => hurryParked(store.db, options.account, msisdns, Date.now()), {
+        ...retry,
+        what: 'looking at parked receipts',
+      }),
     async writeOutcomes(writes) {
       const ours = await writer.write(writes);
       if (!ours) onRefused('outcomes');

@@ -16,7 +16,7 @@ export interface NextWindowOptions {
   chunks: OpenChunks;
   sizer: WindowSizer;
   pacing: Pick<Pacing, 'perSecond'>;
-  store: Pick<DeliveryStore, 'receipts'>;
+  store: Pick<DeliveryStore, 'receipts' | 'hurryReceipts'>;
 }
 
 /**
@@ -57,6 +57,9 @@ export async function nextWindow(
   return messages;
 }
 
+/** So often a message waits for a receipt to its number that has found no message yet. */
+const MOST_PUT_OFF = 3;
+
 /** Messages whose time has come again, save those of which the receipts know meanwhile. */
 async function fallingDue(options: NextWindowOptions, atMost: number): Promise<Message[]> {
   const { user, settlement, store } = options;
@@ -65,11 +68,25 @@ async function fallingDue(options: NextWindowOptions, atMost: number): Promise<M
   const indexes = [...new Set(doubtful.map(({ chunk }) => chunk.index))];
   // Nobody gets it twice because the answer was lost and the receipt is there.
   const receipts = indexes.length > 0 ? await store.receipts(indexes) : [];
+  const knownOf = (each: Due) =>
+    doubtful.includes(each)
+      ? resolvedBy(
+          receipts.find(({ index }) => index === each.chunk.index),
+          each.entry.position,
+        )
+      : undefined;
+  const open = doubtful.filter((each) => (each.putOff ?? 0) < MOST_PUT_OFF && !knownOf(each));
+  const phoneOf = ({ chunk, entry }: Due) => chunk.phoneAt(entry.position);
+  const hurried = open.length > 0 ? await store.hurryReceipts(open.map(phoneOf)) : new Set<string>();
   return due.flatMap((each) => {
-    const { chunk, entry } = each;
+    if (open.includes(each) && hurried.has(phoneOf(each))) {
+      const notBefore = Date.now() + settlement.putOffMs;
+      const putOff = (each.putOff ?? 0) + 1;
+      settlement.waiting.add({ chunk: each.chunk, entry: { ...each.entry, notBefore }, putOff });
+      return [];
+    }
     const message = messageAgain(user, each);
-    const receipt = doubtful.includes(each) ? receipts.find(({ index }) => index === chunk.index) : undefined;
-    const known = resolvedBy(receipt, entry.position);
+    const known = knownOf(each);
     if (!known) return [message];
     settlement.notResent(message, OUTCOME_LETTERS[known.outcome], known.code ?? '', known.messageId);
     return [];

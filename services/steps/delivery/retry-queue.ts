@@ -42,6 +42,8 @@ export class RetryQueue {
 export interface Due {
   chunk: DeliveryChunk;
   entry: WaitingMessage;
+  /** How often it was put off, since a receipt that may be its own was being looked at. */
+  putOff?: number;
 }
 
 /** Messages that were refused for now, soonest first. */

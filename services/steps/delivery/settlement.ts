@@ -103,6 +103,11 @@ export class Settlement {
     this.settle(message, letter, code, messageId);
   }
 
+  /** How long a receipt that has come may take to find its message: a fifth of the wait for it. */
+  get putOffMs(): number {
+    return this.#rules.resendAfterMs / 5;
+  }
+
   /** A receipt came before it was sent again. */
   notResent(message: Message, letter: OutcomeLetter, code: string, messageId: string): void {
     message.chunk.resent -= 1;

@@ -155,6 +155,24 @@ test('resend: what was not answered is sent again and counted, unless a receipt 
   assert.deepEqual(times, [1, 2, 2, 2]);
 });
 
+test('resend: waits for receipts that may be its own, and not for ever', async () => {
+  const world = new World({
+    ...options,
+    onInDoubt: 'resend',
+    script: (phone, n) => (phone.endsWith('4') && n === 1 ? 'silent' : 'ok'),
+  });
+  const looks = new Map<string, number>();
+  world.hurry = (msisdns) => {
+    for (const each of msisdns) looks.set(each, (looks.get(each) ?? 0) + 1);
+    return new Set(msisdns);
+  };
+  const { end } = await world.hold();
+  assert.ok(end?.kind === 'done');
+  assert.equal(end.counts.accepted, world.total);
+  assert.equal(end.resent, 4);
+  assert.deepEqual([...looks.values()], [3, 3, 3, 3]);
+});
+
 test('resend: never answered is unknown in the end', async () => {
   const world = new World({
     ...options,
