@@ -3,7 +3,7 @@ import { loop } from '../lifecycle/loop.ts';
 import { part } from '../lifecycle/part.ts';
 import { inGroups } from './in-groups.ts';
 import { keepAlive } from './keep-alive.ts';
-import { openPull } from './open-pull.ts';
+import { openPull, PULL_MS } from './open-pull.ts';
 import { type Outcome, settle } from './outcome.ts';
 import { consumerSource, type PullLoop, type PullSource } from './pull-loop.ts';
 
@@ -18,7 +18,7 @@ export interface FetchLoopOptions extends PullSource {
 
 /** Like pullLoop, for work that is cheaper in groups: receipts, counters. Stop strands nothing. */
 export function fetchLoop(options: FetchLoopOptions): PullLoop {
-  const { stream, consumer, log, maxMessages, lingerMs, expiresMs = 5_000 } = options;
+  const { stream, consumer, log, maxMessages, lingerMs, expiresMs = PULL_MS } = options;
   const name = `${stream}/${consumer}`;
   const source = consumerSource(options);
 

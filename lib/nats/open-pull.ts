@@ -1,5 +1,12 @@
 import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import { ACK_WAIT_MS, EXTEND_EVERY_MS } from '../../contracts/streams.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+
+/**
+ * How long a pull stays open. A process that freezes leaves its pulls with the server: they have to be over before what it
+ * holds is handed out again, or it would be handed that once more.
+ */
+export const PULL_MS = ACK_WAIT_MS - EXTEND_EVERY_MS - 500;
 
 /** The next message, or undefined where none came within `expiresMs`. The pull is over when this returns. */
 export async function nextMessage(

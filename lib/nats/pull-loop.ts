@@ -4,7 +4,7 @@ import { loop } from '../lifecycle/loop.ts';
 import { type Part, part } from '../lifecycle/part.ts';
 import type { Nats } from './connect.ts';
 import { keepAlive } from './keep-alive.ts';
-import { nextMessage } from './open-pull.ts';
+import { nextMessage, PULL_MS } from './open-pull.ts';
 import { type Outcome, settle } from './outcome.ts';
 
 export interface PullSource {
@@ -14,7 +14,7 @@ export interface PullSource {
   log: Logger;
   /** Creates the consumer (and its stream) again where it has gone; without it the loop waits for somebody to. */
   ensure?: (() => Promise<unknown>) | undefined;
-  /** The longest that stop waits for an idle pull. The server's floor is 1 s. */
+  /** The longest that stop waits for an idle pull; the server's floor is 1 s. Default: PULL_MS, and no longer than that. */
   expiresMs?: number;
 }
 
@@ -52,7 +52,7 @@ const between = (fromMs: number, toMs: number): number => {
  * (at most `expiresMs`) and for the handler, so that no message is left delivered to nobody.
  */
 export function pullLoop(options: PullLoopOptions): PullLoop {
-  const { stream, consumer, log, concurrency = 1, expiresMs = 5_000 } = options;
+  const { stream, consumer, log, concurrency = 1, expiresMs = PULL_MS } = options;
   const name = `${stream}/${consumer}`;
   const source = consumerSource(options);
 
