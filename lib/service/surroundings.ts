@@ -45,7 +45,7 @@ export function surroundings(options: {
 }): SurroundingsPart {
   const { config, env, hostId, registry, log } = options;
   let ready: Surroundings | undefined;
-  const running = part('servers', async ({ use, signal }) => {
+  const running = part('servers', async ({ run, use, signal }) => {
     const name = `smsbatch ${hostId}`;
     const redis = use(connectRedis({ addr: config.REDIS_ADDR, name, log }));
     const mongo = use(
@@ -80,7 +80,7 @@ export function surroundings(options: {
         await ensureStream(nats.jsm, { ...shape, num_replicas: config.NATS_REPLICAS } as WantedStream);
       }
     };
-    await keepMade(nats, makeStreams, log);
+    await run(keepMade(nats, makeStreams, log));
     await tellSyncInterval(config.NATS_MONITOR_URL, log);
     const store = storeOf(mongo.db);
     ready = {

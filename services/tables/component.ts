@@ -30,7 +30,7 @@ const SWEEP_EVERY_MS = 15 * 60_000;
 export function startTables({ nats, store, config, registry, log, version }: TablesDeps): Part {
   return part('tables', async ({ run, defer, signal }) => {
     await ensureIndexes(store.db, TABLE_INDEXES);
-    await keepMade(nats, () => ensureUploads(nats, config.NATS_REPLICAS), log);
+    await run(keepMade(nats, () => ensureUploads(nats, config.NATS_REPLICAS), log));
     const imports = runningImports({ store, log, registry, signal });
     defer(() => imports.stop());
     await run(

@@ -64,7 +64,7 @@ export async function schedulerWorld(): Promise<SchedulerWorld> {
       await ensureStream(nats.jsm, { name: CAUGHT, subjects: ['caught.>'] });
     },
     log,
-  );
+  ).start();
 
   const ask = <T>(verb: string, body: object) =>
     request<T>(nats.nc, `sms.api.schedule.${verb}`, body, { deadlineMs: 60_000, waitForService: true });
