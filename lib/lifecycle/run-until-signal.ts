@@ -58,6 +58,9 @@ export async function runUntilSignal(parts: readonly Part[], options: RunOptions
   }
 
   for (const signal of signals) process.on(signal, onSignal);
+  const names = parts.map((each) => each.name);
+  // From here on a signal ends it in order.
+  log.info({ parts: names }, 'starting');
   const ended = new Promise<void>((resolve) => {
     if (until?.aborted) resolve();
     until?.addEventListener('abort', () => resolve(), { once: true });
@@ -71,7 +74,7 @@ export async function runUntilSignal(parts: readonly Part[], options: RunOptions
     await stop('start failed', 1);
     return;
   }
-  log.info({ parts: parts.map((each) => each.name) }, 'started');
+  log.info({ parts: names }, 'started');
   await ended;
   await stop('finished', 0);
 }

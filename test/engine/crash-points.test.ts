@@ -26,6 +26,8 @@ const FROZEN_MS = 8_000;
 /** The promise. */
 const MOVES_ON_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 100;
+/** On a machine with time to spare. */
+const A_LOOK_MS = 20;
 const WINDOW = 20;
 /** The socket and two windows of 100 ms; and the process that is attacked in the other lane may hold a task of this batch. */
 const UNKNOWN_ALLOWED = 2 * (WINDOW + (2 * HURRIED_PER_SECOND) / 10);
@@ -88,7 +90,7 @@ const documentOf = async (id: string) => (await rig.store.batches.findOne({ _id:
 
 /** Pauses and resumes: each is taken by whichever process comes first, and so are the tasks. */
 async function driveUntilStruck(id: string, action: Action): Promise<StrikeSeen> {
-  const deadlineAt = performance.now() + 60_000;
+  const deadlineAt = performance.now() + 90_000;
   for (;;) {
     for (const [verb, state, dwellMs] of [
       ['pause', 'DeliveryPaused', 0],
@@ -119,19 +121,22 @@ async function movesOn(id: string, point: CrashPoint, { atMs, version }: StrikeS
   if (atActor(point)) await rig.command(id, 'update', { patch: { description: 'moved on' } });
   const task = await rig.store.tasks.findOne({ batchId: id, step: 'delivery' });
   const before = { version: version ?? (await documentOf(id)).version, ownerSeq: task!.ownerSeq };
-  await until(
-    `${id} moves on`,
-    async () => {
-      await sleep(LOOK_EVERY_MS);
-      if (atActor(point)) {
-        const { definition, version } = await documentOf(id);
-        return version > before.version && definition.description === 'moved on';
-      }
-      const { ownerSeq } = (await rig.store.tasks.findOne({ _id: task!._id }))!;
-      return ownerSeq > before.ownerSeq;
-    },
-    atMs + MOVES_ON_WITHIN_MS - Date.now(),
-  );
+  const isSo = async () => {
+    if (atActor(point)) {
+      const { definition, version } = await documentOf(id);
+      return version > before.version && definition.description === 'moved on';
+    }
+    const { ownerSeq } = (await rig.store.tasks.findOne({ _id: task!._id }))!;
+    return ownerSeq > before.ownerSeq;
+  };
+  // A machine that lets nobody work does not move on either: what our own looks take too long is not the engine's.
+  let stolenMs = 0;
+  for (let lookedAt = performance.now(); !(await isSo()); lookedAt = performance.now()) {
+    const allowedMs = MOVES_ON_WITHIN_MS + stolenMs;
+    assert.ok(Date.now() - atMs < allowedMs, `${id} has not moved on within ${allowedMs} ms`);
+    await sleep(LOOK_EVERY_MS);
+    stolenMs += Math.max(0, performance.now() - lookedAt - LOOK_EVERY_MS - A_LOOK_MS);
+  }
   return Date.now() - atMs;
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,8 @@ import { connectRedis } from '../../lib/redis/connect.ts';
 import type { Component, Surroundings } from '../../lib/service/component.ts';
 import { surroundings } from '../../lib/service/surroundings.ts';
 import { SmppSession } from '../../lib/smpp/session.ts';
+import { callApi } from '../../scripts/engine/api.ts';
+import { startChild } from '../../scripts/engine/child-process.ts';
 import type { Servers } from '../../scripts/servers/start-servers.ts';
 import { batch } from '../../services/batch/main.ts';
 import { receipts } from '../../services/receipts/main.ts';
@@ -36,6 +39,7 @@ import { stats } from '../../services/stats/main.ts';
 import { steps } from '../../services/steps/main.ts';
 import { tables } from '../../services/tables/main.ts';
 import { watcher } from '../../services/watcher/main.ts';
+import { HOST, WORKER } from '../engine/rig.ts';
 import { testServers } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 import { left, openInProcess, openOn } from './open-things.ts';
@@ -320,5 +324,57 @@ describe('every long-lived part, started and stopped in any order', () => {
         assert.deepEqual(left(before, openOn(around.get())), []);
       });
     });
+  });
+});
+
+describe('a process that gets SIGTERM at any instant of its start', () => {
+  const STARTS = 10;
+  const AT_A_TIME = 3;
+  /** SHUTDOWN_TIMEOUT_MS; what takes longer ends with 1. */
+  const EXIT_WITHIN_MS = 20_000;
+  const engine = (name: string) => ({
+    name,
+    script: 'services/main.ts',
+    args: [...HOST, ...WORKER, 'scheduler'],
+    logDir: servers.logDir,
+    env: { ...environment(), HOST_ID: name },
+  });
+
+  it('exits with 0, and the next one starts and works', async () => {
+    const random = seededRandom(9);
+    // How long a start takes, here and now.
+    const first = await startChild({ ...engine('first'), isReady: ({ msg }) => msg === 'starting' });
+    const sinceMs = performance.now();
+    await until('ready', async () => readFileSync(first.logFile, 'utf8').includes('"msg":"ready"'), 60_000);
+    const tookMs = performance.now() - sinceMs;
+    await first.stop();
+    let started = 0;
+    const lane = async () => {
+      while (started < STARTS) {
+        const name = `stopped-${started++}`;
+        const child = await startChild({ ...engine(name), isReady: ({ msg }) => msg === 'starting' });
+        const waitMs = random() * tookMs;
+        await sleep(waitMs);
+        child.kill('SIGTERM');
+        const code = await withTimeout(child.exited, EXIT_WITHIN_MS, `${name}: exit after ${waitMs} ms`);
+        assert.equal(code, 0, `${name} after ${waitMs} ms: ${child.logFile}`);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, lane));
+    await using last = await startChild({ ...engine('last'), isReady: ({ msg }) => msg === 'ready' });
+    await using around = surroundingsFor('client');
+    await around.start();
+    const { nc } = around.get().nats;
+    const batch = {
+      name: 'after',
+      content: 'Hello World',
+      providers: ['carrier-0'],
+      recipients: [{ phone: '+447300000001' }],
+    };
+    await callApi(nc, 'batch', 'create', { id: 'after', batch, start: true });
+    const { state } = await callApi(nc, 'batch', 'wait', { id: 'after', timeoutMs: 60_000 }, 65_000);
+    assert.equal(state, 'Succeeded');
+    await last.stop();
+    assert.equal(await last.exited, 0);
   });
 });
