@@ -29,13 +29,18 @@ const LOOK_EVERY_MS = 100;
 /** On a machine with time to spare. */
 const A_LOOK_MS = 20;
 const WINDOW = 20;
-/** The socket and two windows of 100 ms; and the process that is attacked in the other lane may hold a task of this batch. */
-const UNKNOWN_ALLOWED = 2 * (WINDOW + (2 * HURRIED_PER_SECOND) / 10);
+/** The socket and two windows of 100 ms; and those that are attacked next may hold a task of this batch, too. */
+const UNKNOWN_ALLOWED = 3 * (WINDOW + (2 * HURRIED_PER_SECOND) / 10);
 
 const SLOWLY = { patch: { ratePerSecond: SLOWLY_PER_SECOND } };
 const random = seededRandom(6);
 
 type Action = 'kill' | 'freeze';
+interface Attack {
+  action: Action;
+  point: CrashPoint;
+}
+
 const atActor = (point: CrashPoint) => (CRASH_POINTS.batch as readonly string[]).includes(point);
 /** At the second passing in its batch: there is a first to be set back to. */
 const NTH = 2;
@@ -60,12 +65,8 @@ after(async () => {
 const batchOf = (action: Action, point: CrashPoint) => `${action}-${point}`;
 
 /** A process that strikes itself, at each point in a batch of its own. */
-async function startVictim(
-  name: string,
-  component: string,
-  ...wanted: [Action, CrashPoint][]
-): Promise<Child> {
-  const strikes = wanted.map(([action, point]) => ({
+async function startVictim(name: string, component: string, attacks: readonly Attack[]): Promise<Child> {
+  const strikes = attacks.map(({ action, point }) => ({
     point,
     action,
     nth: NTH,
@@ -174,7 +175,7 @@ function watchIdentity(id: string) {
     going = false;
     await running;
     assert.deepEqual(broken, []);
-    assert.ok(looks >= 5, `only ${looks} looks`);
+    assert.ok(looks >= 3, `only ${looks} looks`);
   };
 }
 
@@ -183,14 +184,12 @@ async function* ledgerOf(id: string) {
   for await (const entry of rig.simulator.ledger()) if (entry.text.endsWith(id)) yield entry;
 }
 
-async function attack(
-  t: TestContext,
-  victim: Child,
-  action: Action,
-  point: CrashPoint,
-  meanwhile = async () => {},
-): Promise<void> {
-  const id = batchOf(action, point);
+interface Begun {
+  identityHeld(): Promise<void>;
+}
+
+/** A batch that delivers, slowly. By message, not by the API: a request in the hands of a process that dies has no answer. */
+async function begin(id: string): Promise<Begun> {
   const batch = {
     name: id,
     content: `Hello World ${id}`,
@@ -198,68 +197,95 @@ async function attack(
     providers: ['simulator'],
     ratePerSecond: SLOWLY_PER_SECOND,
   };
-  // By message, not by the API: a request in the hands of a process that dies is answered by nobody.
   await rig.command(id, 'create', { batch, start: true });
   await rig.events.state(id, 'DeliveryRunning', { withinMs: 60_000 });
-  const identityHeld = watchIdentity(id);
+  return { identityHeld: watchIdentity(id) };
+}
+
+/** The batch is driven until the process strikes itself. `meanwhile` fills the time until somebody else goes on. */
+async function attack(
+  t: TestContext,
+  victim: Child,
+  { action, point }: Attack,
+  meanwhile: () => Promise<void>,
+): Promise<void> {
+  const id = batchOf(action, point);
   const seen = await driveUntilStruck(id, action);
-  const moved = movesOn(id, point, seen);
-  if (action === 'kill') assert.equal(await victim.exited, null);
-  else {
+  const thawedOrDead = async () => {
+    if (action === 'kill') return assert.equal(await victim.exited, null);
     await sleep(FROZEN_MS);
     victim.kill('SIGCONT');
     await struck(id, 'thawed');
-  }
-  const [movedAfterMs] = await Promise.all([moved, meanwhile()]);
+  };
+  const [movedAfterMs] = await Promise.all([movesOn(id, point, seen), thawedOrDead(), meanwhile()]);
+  t.diagnostic(JSON.stringify({ id, movedAfterMs }));
   // Late writes of the thawed process: to the batch, to the journal, or the same messages again. Its ack harms nobody.
-  if (action === 'freeze' && point !== 'published') {
-    const { refused } = await struck(id, 'late');
-    assert.equal(refused, true, `a late write of ${point} was taken`);
-    if (point === 'intent') assert.equal(strike(id, 'submitted'), undefined, 'sent on an intent of 8 s ago');
-  }
+  if (action === 'kill' || point === 'published') return;
+  const { refused } = await struck(id, 'late');
+  assert.equal(refused, true, `a late write of ${point} was taken`);
+  if (point === 'intent') assert.equal(strike(id, 'submitted'), undefined, 'sent on an intent of 8 s ago');
+}
 
+/** All of it is accounted, the carrier agrees recipient by recipient, and the end was announced once. */
+async function settled(id: string, { identityHeld }: Begun): Promise<void> {
   const state = await finish(id);
   await identityHeld();
   assert.equal(state, 'Succeeded');
-  const account = await rig.account(id);
-  const { accepted, unknown } = account.counts;
-  assert.equal(sumOf(account), TOTAL);
-  assert.equal(accepted + unknown, TOTAL);
-  assert.ok(unknown <= UNKNOWN_ALLOWED, `${unknown} unknown`);
+  const { counts, ...rest } = await rig.account(id);
+  assert.equal(sumOf({ counts, ...rest }), TOTAL);
+  assert.equal(counts.accepted + counts.unknown, TOTAL);
+  assert.ok(counts.unknown <= UNKNOWN_ALLOWED, `${counts.unknown} unknown in ${id}`);
   const { incarnation } = await documentOf(id);
   const books = await checkLedger(rig.store, { batchId: id, incarnation }, ledgerOf(id));
   const { missing, unexpected, doubled } = books;
   assert.deepEqual(
-    { missing, unexpected, doubled },
-    { missing: 0, unexpected: 0, doubled: 0 },
+    { id, missing, unexpected, doubled },
+    { id, missing: 0, unexpected: 0, doubled: 0 },
     JSON.stringify(books.examples),
   );
   const subject = `sms.evt.${id}.ended`;
   const events = await rig.jsm.streams.info(STREAMS.events, { subjects_filter: subject });
-  assert.equal(events.state.subjects?.[subject], 1);
-  t.diagnostic(
-    JSON.stringify({ id, movedAfterMs, accepted, unknown, unknownReceived: books.unknownReceived }),
-  );
+  assert.equal(events.state.subjects?.[subject], 1, id);
 }
 
 describe('a process that strikes itself', { concurrency: 2 }, () => {
   for (const [component, points] of Object.entries(CRASH_POINTS)) {
     // One after another: a frozen host still has its pulls out, and would be handed what another one held.
-    describe(component, () => {
+    describe(component, { concurrency: 1 }, () => {
+      const attacks = (['freeze', 'kill'] as const).flatMap((action) =>
+        points.map((point): Attack => ({ action, point })),
+      );
       let victim: Child;
+      let begun: Promise<Begun>;
+      const books = new Map<string, Promise<void>>();
+      const beginFor = (next: Attack) => {
+        begun = begin(batchOf(next.action, next.point));
+        begun.catch(() => {});
+      };
       before(async () => {
-        const freezes = points.map((point): [Action, CrashPoint] => ['freeze', point]);
-        victim = await startVictim(`${component}-0`, component, ...freezes, ['kill', points[0]]);
+        const first = attacks.filter(({ action }) => action === 'freeze');
+        victim = await startVictim(`${component}-0`, component, [...first, attacks[first.length]!]);
+        beginFor(attacks[0]!);
       });
-      for (const point of points) {
-        it(`${point}: frozen for 8 s`, (t) => attack(t, victim, 'freeze', point));
-      }
-      points.forEach((point, index) => {
-        it(`${point}: kill -9`, (t) =>
-          attack(t, victim, 'kill', point, async () => {
-            const next = points[index + 1];
-            if (next) victim = await startVictim(`${component}-${index + 1}`, component, ['kill', next]);
-          }));
+      attacks.forEach((each, index) => {
+        it(`${each.point}: ${each.action === 'kill' ? 'kill -9' : 'frozen for 8 s'}`, async (t) => {
+          const id = batchOf(each.action, each.point);
+          const batch = await begun;
+          const next = attacks[index + 1];
+          await attack(t, victim, each, async () => {
+            if (!next) return;
+            beginFor(next);
+            if (each.action === 'kill')
+              victim = await startVictim(`${component}-${index}`, component, [next]);
+          });
+          const settling = settled(id, batch);
+          settling.catch(() => {});
+          books.set(id, settling);
+        });
+      });
+      it('nothing lost, nothing doubled, the end announced once', async () => {
+        await Promise.all(books.values());
+        assert.equal(books.size, attacks.length);
       });
     });
   }
