@@ -39,9 +39,9 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
   await receiptsAreIn(scene, patienceMs);
   await sleep(Math.min(QUIET_MS, patienceMs));
   await forward.look([...users.batches.keys()]);
-  const all = await store.batches.find({ dryRun: { $exists: false } }).toArray();
+  const all = await allBatches(scene);
   // What still goes on has no books to compare.
-  const batches = settled.broken ? all.filter(({ endedAt }) => endedAt !== undefined) : all;
+  const batches = settled.broken ? endedFamilies(all) : all;
   const figures = await checkBooks(scene, batches);
   const book = await readCarrierBook(world.simulator.ledger());
 
@@ -139,6 +139,15 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
   result.ok = brokenPromises(result).length === 0;
   if (!result.ok) await saveEvidence(scene, result.examples);
   return result;
+}
+
+export const allBatches = ({ store }: Scene): Promise<BatchDocument[]> =>
+  store.batches.find({ dryRun: { $exists: false } }).toArray();
+
+/** Batches that have ended, with all that share their sender: a child sends what its parent did not. */
+export function endedFamilies(batches: readonly BatchDocument[]): BatchDocument[] {
+  const open = new Set(batches.filter(({ endedAt }) => endedAt === undefined).map(keyOf));
+  return batches.filter((batch) => !open.has(keyOf(batch)));
 }
 
 /** Three books of each family: ours, the carrier's, the table. */
