@@ -33,7 +33,7 @@ const BROKER_RESTARTS = new Set<FaultKind>([
 ]);
 
 export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosResult> {
-  const { users, store, nc, faults, options, world, attempts, forward, strange } = scene;
+  const { users, nc, faults, options, world, attempts, forward, strange } = scene;
   const patienceMs = settled.broken ? 0 : AGREE_WITHIN_MS;
   const schedule = await scene.campaign.end(patienceMs);
   await receiptsAreIn(scene, patienceMs);
@@ -44,6 +44,8 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
   const batches = settled.broken ? endedFamilies(all) : all;
   const figures = await checkBooks(scene, batches);
   const book = await readCarrierBook(world.simulator.ledger());
+
+  const strangeSenders = strangers(book, all);
 
   const stops = { stops: 0, lateAfterPause: 0, lateAfterAbort: 0, lateFromFrozen: 0, latestMs: 0 };
   for (const { id, family } of users.batches.values()) {
@@ -97,7 +99,7 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     resentDoubles: figures.resentDoubles,
     lost: figures.lost,
     doubled: figures.doubled,
-    unexpected: figures.unexpected,
+    unexpected: figures.unexpected + strangeSenders.length,
     wronglyClaimed: figures.wronglyClaimed,
     identityBroken: figures.identityBroken,
     stops: stops.stops,
@@ -122,6 +124,7 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     diedAlone: world.diedAlone.length,
     examples: [
       ...figures.examples,
+      ...strangeSenders.map((key) => `received from ${key}, of which there is no batch`),
       ...forward.backwards,
       ...ends.endedTwice.map((id) => `${id}: its end stands twice in SMS_EVENTS`),
       ...ends.endedNever.map((id) => `${id}: its end does not stand in SMS_EVENTS`),
@@ -169,22 +172,16 @@ export async function checkBooks(scene: Scene, batches: readonly BatchDocument[]
     for (const [name, value] of Object.entries(figures)) sum[name as keyof typeof figures] += value;
     sum.examples.push(...examples);
   }
-  sum.examples.push(
-    ...strangers(book, batches).map((key) => `received from ${key}, of which there is no batch`),
-  );
-  sum.unexpected += strangers(book, batches).length;
   return sum;
 }
 
 const keyOf = ({ definition: { sender = '', content } }: BatchDocument): string => familyOf(sender, content);
 
-/** Senders that only the carrier knows. A batch whose end is still to come may be missing here, too: it is in the list. */
-const strangers = (book: Map<string, CarrierPages>, batches: readonly BatchDocument[]): string[] => {
+/** Senders that only the carrier knows. */
+function strangers(book: Map<string, CarrierPages>, batches: readonly BatchDocument[]): string[] {
   const keys = new Set(batches.map(keyOf));
-  return batches.every(({ endedAt }) => endedAt !== undefined)
-    ? [...book.keys()].filter((key) => !keys.has(key))
-    : [];
-};
+  return [...book.keys()].filter((key) => !keys.has(key));
+}
 
 function* familiesOf(batches: readonly BatchDocument[], known: Scene['users']['batches']): Generator<Family> {
   const byKey = new Map<string, BatchDocument[]>();
@@ -201,8 +198,9 @@ function* familiesOf(batches: readonly BatchDocument[], known: Scene['users']['b
   }
 }
 
-const targetsOf = (faults: readonly FaultDone[], kind: FaultKind): string[] =>
-  faults.flatMap((fault) => (fault.kind === kind ? fault.targets : []));
+/** Processes that were killed, or frozen, by whatever kind of fault. */
+const targetsOf = (faults: readonly FaultDone[], action: 'kill' | 'freeze'): string[] =>
+  faults.flatMap((fault) => (fault.kind === action || fault.action === action ? fault.targets : []));
 
 const droppedBinds = (faults: readonly FaultDone[]): number =>
   faults.filter(({ what }) => /drops the binds/.test(what)).length;

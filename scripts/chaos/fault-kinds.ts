@@ -10,6 +10,7 @@ interface FaultKindInfo {
 export const FAULT_KINDS = {
   kill: { weight: 30, what: 'kill -9 of one, two or all of our processes' },
   freeze: { weight: 14, what: 'SIGSTOP of one of our processes for longer than ack_wait, then SIGCONT' },
+  point: { weight: 10, what: 'a process kills or freezes itself at a named point of its work' },
   stop: { weight: 5, what: 'SIGTERM, then started again' },
   nats: { weight: 7, what: 'nats-server killed and started', only: 'single' },
   mongo: { weight: 7, what: 'MongoDB-compatible server killed and started' },

@@ -11,6 +11,8 @@ export interface FaultDone {
   toMs: number;
   /** Processes killed or frozen. */
   targets: string[];
+  /** Of a crash point. */
+  action?: 'kill' | 'freeze';
   /** The carrier could not be reached in time, or was late: submissions may arrive later than they were sent. */
   carrierLateMs?: number;
 }

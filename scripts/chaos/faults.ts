@@ -1,11 +1,12 @@
 import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { clusterFaults } from './cluster-faults.ts';
+import { CRASH_POINTS, type CrashPoint } from './crash-points.ts';
 import type { FaultContext, FaultDone, Outcome } from './fault.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import { fillStore } from './fill-store.ts';
 import { holding } from './holding.ts';
 import { between, oneOf, type PlannedFault } from './plan.ts';
-import { PLAIN_CARRIER, PROCESS_NAMES } from './world.ts';
+import { isWorker, PLAIN_CARRIER, PROCESS_NAMES } from './world.ts';
 
 /** Longer than ack_wait (5 s). */
 const FROZEN_MS = { from: 6_000, to: 9_000 };
@@ -40,6 +41,22 @@ const FAULTS: Record<
     return holding(busy, targets, async () => {
       await Promise.all(targets.map((name) => world.restart(name, 'SIGKILL', between(DOWN_MS, down))));
       return { what: `kill -9 ${targets.join(', ')}`, targets };
+    });
+  },
+  async point({ world, busy }, [who = 0, where = 0, how = 0, nth = 0]) {
+    const name = oneOf(PROCESS_NAMES, who)!;
+    return holding(busy, [name], async () => {
+      const points = CRASH_POINTS[isWorker(name) ? 'steps' : 'batch'];
+      const action = how < 0.5 ? 'kill' : 'freeze';
+      const strike = {
+        point: oneOf<CrashPoint>(points, where)!,
+        action,
+        nth: 1 + Math.floor(20 * nth),
+      } as const;
+      const struck = await world.strike(name, strike);
+      return struck
+        ? { what: `${name}: ${action} at "${strike.point}"`, targets: [name], action }
+        : undefined;
     });
   },
   async stop({ world, busy }, [who = 0, down = 0]) {

@@ -1,10 +1,12 @@
 import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { sleep } from '../../lib/lifecycle/sleep.ts';
 import type { Child } from '../engine/child-process.ts';
 import { CleanUp } from '../engine/clean-up.ts';
 import { startEngine } from '../engine/engine.ts';
 import { type Simulator, startSimulator } from '../engine/simulator.ts';
 import { type Servers, startServers } from '../servers/start-servers.ts';
+import { crashEnvironment, readStrikes, type Strike } from './crash-points.ts';
 import { type Link, openLink } from './link.ts';
 
 /** Two of each service. */
@@ -22,6 +24,10 @@ export type Peer = (typeof PEERS)[number];
 
 /** Little more than the limits of all streams together, which the server reserves: so that it can be filled. */
 const NATS_STORE_BYTES = 5.5 * 1024 ** 3;
+
+/** How long a process may take to come to the point at which it strikes itself, and stays frozen there. */
+const STRIKES_WITHIN_MS = 20_000;
+const FROZEN_MS = 8_000;
 
 /** On a busy machine a server may be slow to answer the first time. */
 const FIRST_STARTS = 4;
@@ -49,7 +55,10 @@ export class World implements AsyncDisposable {
   readonly #processes = new Map<string, Child>();
   /** Names of processes that are being started or kept down by a fault. */
   readonly #down = new Set<string>();
+  /** Processes that will strike themselves. */
+  readonly #armed = new Set<string>();
   #stopping = false;
+  #strikes = 0;
   /** Processes that ended although nobody ended them. */
   readonly diedAlone: { name: string; code: number | null; atMs: number }[] = [];
 
@@ -115,7 +124,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts a process that does not run. One that ends by itself is started again, as its supervisor would. */
-  async start(name: string): Promise<void> {
+  async start(name: string, env: Record<string, string> = {}): Promise<void> {
     const { natsUrl, mongoUrl, redisUrl, natsMonitorUrl, natsReplicas, mongoDatabase, logDir } = this.servers;
     const through = (url: string, peer: Peer): string => throughPort(url, this.link(name, peer).port);
     const account = this.simulator.account({ port: this.link(name, 'carrier').port, window: SMPP_WINDOW });
@@ -130,11 +139,12 @@ export class World implements AsyncDisposable {
         redisUrl: through(redisUrl, 'redis'),
       },
       providers: [account],
+      env,
     });
     this.#processes.set(name, child);
     void child.exited.then((code) => {
       if (this.#stopping || this.#down.has(name)) return;
-      this.diedAlone.push({ name, code, atMs: Date.now() });
+      if (!this.#armed.has(name)) this.diedAlone.push({ name, code, atMs: Date.now() });
       void this.#again(name);
     });
   }
@@ -169,6 +179,39 @@ export class World implements AsyncDisposable {
     }
     await this.#again(name);
     return true;
+  }
+
+  /** Starts a process again so that it strikes itself, wakes it if it froze; false where it never came to that point. */
+  async strike(name: string, strike: Strike): Promise<boolean> {
+    const child = this.#processes.get(name);
+    if (!child || this.#down.has(name)) return false;
+    this.#down.add(name);
+    const logFile = join(this.servers.logDir, `strikes-${++this.#strikes}.ndjson`);
+    this.#down.add(name);
+    child.kill('SIGKILL');
+    await child.exited;
+    this.#down.delete(name);
+    this.#armed.add(name);
+    // It may strike before it is ready.
+    const isUp = this.start(name, crashEnvironment([strike], logFile)).then(
+      () => true,
+      () => false,
+    );
+    try {
+      const untilMs = performance.now() + STRIKES_WITHIN_MS;
+      while (readStrikes(logFile).length === 0 && performance.now() < untilMs) await sleep(100);
+      const [seen] = readStrikes(logFile);
+      if (seen && strike.action === 'freeze') {
+        await sleep(FROZEN_MS);
+        process.kill(seen.pid, 'SIGCONT');
+      }
+      if (!(await isUp)) await this.#again(name);
+      // Armed, it would strike at any time.
+      if (!seen) await this.restart(name, 'SIGKILL', 0);
+      return seen !== undefined;
+    } finally {
+      this.#armed.delete(name);
+    }
   }
 
   /** What a power cut leaves of the NATS store: an earlier state of it, or nothing. */
