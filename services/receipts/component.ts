@@ -39,6 +39,8 @@ export interface ReceiptsTuning {
   /** Messages of a round, and how long the first waits for the others. */
   maxMessages: number;
   lingerMs: number;
+  /** Stop waits for an idle pull so long. */
+  pullMs: number;
   /** How long a receipt that is faster than its answer waits in memory. */
   holdMs: number;
   maxHeld: number;
@@ -54,6 +56,7 @@ export interface ReceiptsTuning {
 export const DEFAULT_TUNING: ReceiptsTuning = {
   maxMessages: 20,
   lingerMs: 100,
+  pullMs: 2_000,
   holdMs: 800,
   maxHeld: 50_000,
   sweepEveryMs: 500,
@@ -63,8 +66,6 @@ export const DEFAULT_TUNING: ReceiptsTuning = {
 };
 
 const HELD_EVERY_MS = 100;
-/** Stop waits for an idle pull so long. */
-const PULL_MS = 2_000;
 const ALIVE_EVERY_MS = 2_000;
 
 /**
@@ -128,7 +129,7 @@ export function startReceipts(deps: ReceiptsDeps): Part {
         log,
         maxMessages: tuning.maxMessages,
         lingerMs: tuning.lingerMs,
-        expiresMs: PULL_MS,
+        expiresMs: tuning.pullMs,
         handle: (messages) => pipeline.handle(messages),
         ensure: () => ensureConsumer(nats.jsm, stream, consumer),
       }),

@@ -54,7 +54,7 @@ export async function receiptsWorld(servers: Servers) {
         log: silent,
         version: '0.0.0',
         hostId,
-        tuning: { lingerMs: 20, holdMs: 150, sweepEveryMs: 50, ...tuning },
+        tuning: { lingerMs: 20, pullMs: 1_000, holdMs: 150, sweepEveryMs: 50, ...tuning },
       }),
 
     /** Receipt letters of a batch, by number. */
