@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { headers, type Msg } from '@nats-io/transport-node';
 import type { BatchView } from '../../contracts/batch-api.ts';
 import type { ErrorBody } from '../../contracts/errors.ts';
 import { STREAMS } from '../../contracts/subjects.ts';
 import { UPDATE_PERMISSIONS } from '../../contracts/update-permissions.ts';
+import { sleep } from '../../lib/lifecycle/sleep.ts';
+import { seededRandom } from '../../lib/random/seeded-random.ts';
 import { ApiError } from '../../scripts/engine/api.ts';
 import { engineRig, phoneOf, type Rig } from './rig.ts';
 
@@ -516,6 +520,80 @@ describe('wait, status and progress', () => {
     await rig.call('batch', 'list', {});
     await rig.command('to-come', 'create', { batch: { ...plain, providers: ['simulator'] }, start: true });
     assert.equal((await waiting).state, 'Succeeded');
+  });
+});
+
+describe('messages that come twice, late and out of order', () => {
+  /** Said once more, these are a wish of their own. */
+  const WISHES = new Set(['pause', 'resume', 'update']);
+  const TOTAL = 300;
+
+  it('change nothing: answers, tasks, create and start of a batch, from its start until after its end', async () => {
+    const id = 'shuffled';
+    await rig.simulator.reset();
+    await rig.table('shuffled-people', TOTAL, 20_000);
+    const random = seededRandom(3);
+    const recorded: { subject: string; data: Uint8Array }[] = [];
+    const replaying: Promise<unknown>[] = [];
+    const replay = async ({ subject, data }: (typeof recorded)[number], afterMs: number) => {
+      await sleep(afterMs);
+      const again = headers();
+      again.set('Again', 'yes');
+      // Refused where the task's own message still lies there.
+      await rig.js.publish(subject, data, { headers: again }).catch((error) => {
+        if (!(error instanceof JetStreamApiError)) throw error;
+      });
+    };
+    const record = (message: Msg) => {
+      const verb = message.subject.split('.').at(-1)!;
+      if (message.headers?.has('Again') || WISHES.has(verb)) return;
+      const { subject, data } = message;
+      recorded.push({ subject, data });
+      for (const delayMs of [0, 50, 1_500]) replaying.push(replay({ subject, data }, delayMs * random()));
+    };
+    const subscriptions = [`sms.cmd.${id}.*`, `sms.step.*.${id}.*`].map((subject) =>
+      rig.nc.subscribe(subject, { callback: (error, message) => void (error ?? record(message)) }),
+    );
+    await rig.nc.flush();
+    const batch = {
+      name: id,
+      content: 'Hello World',
+      tableStorageName: 'shuffled-people',
+      providers: ['simulator'],
+      ratePerSecond: 100,
+    };
+    await rig.command(id, 'create', { batch });
+    await rig.events.state(id, 'Pending');
+    await rig.command(id, 'start');
+    await rig.events.state(id, 'DeliveryRunning');
+    await rig.command(id, 'pause');
+    await rig.events.state(id, 'DeliveryPaused');
+    await rig.command(id, 'resume');
+    const ended = await rig.ended(id, ['Succeeded']);
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    // Once more all of it, in any order, with everything that is over.
+    const over = [...recorded];
+    replaying.push(...over.map((each) => replay(each, 500 * random())));
+    await Promise.all(replaying);
+    for (const stream of [STREAMS.commands, STREAMS.steps]) {
+      await waitUntil(async () => (await rig.jsm.streams.info(stream)).state.messages === 0, 60_000);
+    }
+
+    assert.ok(recorded.length >= 12, `${recorded.length} messages were seen`);
+    const verbs = new Set(recorded.map(({ subject }) => subject.split('.').at(-1)));
+    for (const verb of ['create', 'start', 'step-done', 'step-yielded']) assert.ok(verbs.has(verb), verb);
+    const view = await rig.call<BatchView>('batch', 'get', { id });
+    assert.deepEqual([view.state, view.counts.accepted], ['Succeeded', TOTAL]);
+    assert.ok(ended.endedAt);
+    assert.equal(view.endedAt, ended.endedAt);
+    const { missing, unexpected, doubled, received } = await rig.ledger(id);
+    assert.deepEqual(
+      { missing, unexpected, doubled, received },
+      { missing: 0, unexpected: 0, doubled: 0, received: TOTAL },
+    );
+    const subject = `sms.evt.${id}.ended`;
+    const { state } = await rig.jsm.streams.info(STREAMS.events, { subjects_filter: subject });
+    assert.equal(state.subjects?.[subject], 1);
   });
 });
 
