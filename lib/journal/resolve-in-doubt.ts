@@ -31,7 +31,8 @@ export function resolveInDoubt(
     const known = outcomes.waitingAt(position);
     const attempts = (known?.attempts ?? 0) + 1;
     if (onInDoubt === 'hold' || attempts > MAX_RESENDS) {
-      outcomes.set(position, OUTCOME_LETTERS.unknown, IN_DOUBT_CODE, '', nowMs);
+      // Ids of the parts that were accepted: their receipts tell of the whole.
+      outcomes.set(position, OUTCOME_LETTERS.unknown, IN_DOUBT_CODE, outcomes.idsAt(position), nowMs);
       continue;
     }
     const entry = {

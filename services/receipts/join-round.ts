@@ -210,7 +210,7 @@ export class JoinRound {
 
 function applyReceipt(chunk: ReceiptChunk, item: JoinItem): void {
   const { position, part, letter, error, atMs } = item;
-  const parts = Math.max(item.parts, chunk.idCount(position));
+  const parts = Math.max(item.parts, chunk.partCount(position));
   chunk.columns.join(position, part, parts, letter, error, atMs);
 }
 

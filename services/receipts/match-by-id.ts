@@ -94,7 +94,7 @@ const lateIds = (chunk: ReceiptChunk, position: number): string[] =>
 function joinById(round: JoinRound, chunk: ReceiptChunk, position: number, item: JoinItem): void {
   if (item.joined || (chunk.provider !== undefined && chunk.provider !== item.provider)) return;
   const part = item.partOf(chunk, position);
-  if (part !== -1) round.join(chunk, item, position, chunk.idCount(position), part);
+  if (part !== -1) round.join(chunk, item, position, chunk.partCount(position), part);
 }
 
 /** The same against every chunk of the account's batches, the newest first: for parked receipts, all of them in one pass. */

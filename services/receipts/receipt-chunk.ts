@@ -40,8 +40,8 @@ export class ReceiptChunk {
   #keys = new Uint32Array(0);
   /** First key of each position; absent while every message has one part. */
   #starts: Uint32Array | undefined;
-  /** Keys of ids that only late answers brought. */
-  #lateKeys = new Map<number, number[]>();
+  /** Keys of ids that only late answers brought, and the parts that they stand for: those without one. */
+  #lateKeys = new Map<number, { key: number; part: number }[]>();
 
   constructor(sent: SentChunk, receipts: ReceiptDocument | null | undefined, nowMs: number) {
     this.id = sent._id;
@@ -79,7 +79,8 @@ export class ReceiptChunk {
     const keys: number[] = [];
     this.#starts = new Uint32Array(this.size + 1);
     for (let i = 0; i < this.size; i++) {
-      if (ids[i] !== '') for (const id of ids[i]!.split(' ')) keys.push(keyOf(id));
+      // One a part; a part whose answer was lost has none.
+      if (ids[i] !== '') for (const id of ids[i]!.split(' ')) keys.push(id === '' ? 0 : keyOf(id));
       this.#starts[i + 1] = keys.length;
     }
     this.#keys = Uint32Array.from(keys);
@@ -89,10 +90,29 @@ export class ReceiptChunk {
     this.#lateKeys.clear();
     for (const { position, messageId } of this.columns.lateAnswers) {
       if (messageId === '') continue;
-      const keys = messageId.split(' ').map(keyOf);
-      const late = keys.filter((key) => this.#sentPart(position, key) === -1);
-      if (late.length > 0) this.#lateKeys.set(position, late);
+      const ids = messageId.split(' ').filter((id) => id !== '');
+      const late = ids.map(keyOf).filter((key) => this.#sentPart(position, key) === -1);
+      const parts = this.#partsWithoutId(position);
+      if (late.length > 0)
+        this.#lateKeys.set(
+          position,
+          late.map((key) => ({ key, part: parts() })),
+        );
     }
+  }
+
+  /** Each call the next one: those that were sent first. */
+  #partsWithoutId(position: number): () => number {
+    const slots = this.#sentParts(position);
+    let next = 0;
+    return () => {
+      while (next < slots && this.#sentKey(position, next) !== 0) next += 1;
+      return next++;
+    };
+  }
+
+  #sentKey(position: number, part: number): number {
+    return this.#keys[(this.#starts ? this.#starts[position]! : position) + part]!;
   }
 
   answerLate(answer: LateAnswerEntry): void {
@@ -105,8 +125,7 @@ export class ReceiptChunk {
     const wanted = key === 0 ? 1 : key;
     const part = this.#sentPart(position, wanted);
     if (part !== -1 || this.#lateKeys.size === 0) return part;
-    const late = this.#lateKeys.get(position)?.indexOf(wanted) ?? -1;
-    return late === -1 ? -1 : this.#sentParts(position) + late;
+    return this.#lateKeys.get(position)?.find(({ key: late }) => late === wanted)?.part ?? -1;
   }
 
   #sentPart(position: number, key: number): number {
@@ -117,14 +136,24 @@ export class ReceiptChunk {
     return -1;
   }
 
+  /** Places for ids, one a part; without any while nothing is known. */
   #sentParts(position: number): number {
     if (!this.#starts) return this.#keys[position] === 0 ? 0 : 1;
     return this.#starts[position + 1]! - this.#starts[position]!;
   }
 
-  /** Ids known of the message at a position, one a part. */
+  /** Ids known of the message at a position, at most one a part. */
   idCount(position: number): number {
-    return this.#sentParts(position) + (this.#lateKeys.get(position)?.length ?? 0);
+    let count = this.#lateKeys.get(position)?.length ?? 0;
+    for (let part = this.#sentParts(position) - 1; part >= 0; part--)
+      if (this.#sentKey(position, part) !== 0) count += 1;
+    return count;
+  }
+
+  /** Parts that are known of, by an id or by the place that it will have. */
+  partCount(position: number): number {
+    const late = this.#lateKeys.get(position) ?? [];
+    return Math.max(this.#sentParts(position), ...late.map(({ part }) => part + 1));
   }
 
   /** Its id may still become known: then a receipt that does not fit is early, not astray. */
@@ -141,7 +170,7 @@ export class ReceiptChunk {
         const key = this.#keys[at]!;
         if (key !== 0 && wanted.has(key)) yield { position, key };
       }
-      for (const key of this.#lateKeys.get(position) ?? []) if (wanted.has(key)) yield { position, key };
+      for (const { key } of this.#lateKeys.get(position) ?? []) if (wanted.has(key)) yield { position, key };
     }
   }
 }

@@ -86,7 +86,9 @@ export async function resolveInDoubt(
     if (wanted.length < missing) return false;
     const { ids: stored } = recorded.get(doubtKey({ chunk: id, position }))!;
     const late = chunk.columns.lateAnswerAt(position)?.messageId ?? '';
-    const messageId = [stored, late, ...wanted].filter((each) => each !== '').join(' ');
+    // Of a long message some parts may have been answered: those have their ids.
+    const ids = [...stored.split(' '), ...late.split(' '), ...wanted].filter((each) => each !== '');
+    const messageId = [...new Set(ids)].join(' ');
     round.answer(chunk, { position, outcome: 'accepted', messageId, atMs: byArrival[0]!.atMs });
     for (const item of own) {
       const part = item.partOf(chunk, position);

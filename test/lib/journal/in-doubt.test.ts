@@ -67,6 +67,13 @@ test('held: unknown. Resent: waits ten seconds and is counted, three times at mo
   assert.equal(resent.waitingAt(1)?.notBefore, 11_000);
 });
 
+test('held: of a long message the ids of the parts that were accepted stay, so that their receipts tell of it', () => {
+  const held = new OpenChunk(initialColumns('pp'));
+  held.wait({ ...waitingOf(0), partsAccepted: 2, parts: 3 }, '', 'm1 m2 ');
+  resolveInDoubt(held, [0, 1], 'hold', 1_000);
+  assert.deepEqual([held.encode().statuses, held.encode().ids], ['uu', 'm1 m2 \n']);
+});
+
 test('a look at the receipts before anything is sent again', () => {
   const receipt = {
     states: '.d..',

@@ -339,6 +339,20 @@ test('what is resolved is in doubt no more: a second batch’s receipt to the sa
   assert.equal((await world.statesOf(first))[person!.msisdn], 'd');
 });
 
+test('a long message of which some parts were answered is resolved by the receipts of the others', async () => {
+  const [person] = people(1);
+  const sent = newBatch([{ ...person!, status: 'u', ids: ['m-1', '', 'm-3'], segments: 3 }]);
+  await storeSentBatch(store, sent);
+  await using component = world.component();
+  await component.start();
+  const told = { msisdn: person!.msisdn, state: 'delivered', atMs: 1_700_000_100_000 } as const;
+  await world.publish(['m-1', 'm-2', 'm-3'].map((messageId) => ({ ...told, messageId })));
+  await until('resolved', async () => (await world.statesOf(sent))[person!.msisdn] === 'd');
+  const { counts, receipts } = await accountOf(store, sent.batch);
+  assert.deepEqual([counts.accepted, counts.unknown, receipts.delivered], [1, 0, 1]);
+  await until('none waits', async () => (await world.parked()).length === 0);
+});
+
 test('a receipt of a message that is about to be sent again, its answer lost, is there before it is sent', async () => {
   const [doubted, refused] = people(2);
   const recipients = [doubted!, refused!].map((each) => ({ ...each, status: 'p', ids: [] }));
