@@ -19,6 +19,8 @@ export interface OutboxEntry {
   /** `due:<dueAt>`, `end:<runId>`, `run:<requestId>`, `change:<version>`. */
   cause: string;
   messages: RunMessage[];
+  /** When it was decided, ms since 1970. */
+  at?: number;
 }
 
 export interface RunRecord {

@@ -1,8 +1,9 @@
 import { type ErrorBody, errorBody } from '../../../contracts/errors.ts';
 import type { ScheduleVerb } from '../../../contracts/schedule-api.ts';
 import type { ChangeRecord, ScheduleDefinition, ScheduleDocument } from '../schedule-document.ts';
+import { catchUp } from './catch-up.ts';
 import { beginDraft, type Draft, dueCause, finishDraft } from './draft.ts';
-import { decideDue, type FireFacts, type NextDue, planAfter } from './fire.ts';
+import { decideDue, type FireFacts, fireTime, miss, type NextDue, planAfter } from './fire.ts';
 import { startRun } from './start-run.ts';
 
 /** Who asks, and why. */
@@ -146,9 +147,26 @@ function open(before: ScheduleDocument, { facts, dueBefore }: Change): { draft: 
     causes.push(cause);
   }
   const draft = beginDraft(doc, changeCause(doc.version + 1), facts.nowMs);
+  if (draft.doc.state === 'active') tellOverdue(draft, dueBefore);
   draft.doc.version += 1;
   delete draft.doc.next;
   return { draft, causes };
+}
+
+/** Due times that were to be caught up one by one, behind the one that is decided: the change comes before their turn. */
+function tellOverdue(draft: Draft, nextDue: NextDue): void {
+  const { next, definition } = draft.doc;
+  if (!next || next.fireAt > draft.nowMs) return;
+  const fireAt = (due: number) => fireTime(draft.doc._id, definition, due);
+  const { missed } = catchUp({
+    policy: 'last-only',
+    windowMs: -1,
+    dueAt: next.dueAt,
+    nowMs: draft.nowMs,
+    nextAfter: nextDue,
+    fireAt,
+  });
+  if (missed) miss(draft, missed, 'the schedule was changed before its turn');
 }
 
 /** From now on; a single run that was not decided yet stands, also where its time has passed: the window judges it. */

@@ -6,6 +6,8 @@ import type { OutboxEntry, RunMessage, RunRecord, ScheduleDocument } from '../sc
 const RUNS_KEPT = 10;
 /** Causes whose messages are remembered: those that may come a second time soon. */
 const OUTBOX_KEPT = 8;
+/** A due time whose host has died before it published comes again within seconds; a command may have armed the next meanwhile. */
+const DUE_KEPT_MS = 60_000;
 
 const DUE = 'due:';
 export const dueCause = (dueAt: number): string => `${DUE}${dueAt}`;
@@ -33,15 +35,18 @@ export function beginDraft(doc: ScheduleDocument, cause: string, nowMs: number):
   return { doc: copy, cause, nowMs, messages: [] };
 }
 
-export function finishDraft({ doc, cause, messages }: Draft): ScheduleDocument {
-  // A timer is armed after what the due time before it had to publish is out.
+export function finishDraft({ doc, cause, nowMs, messages }: Draft): ScheduleDocument {
   const earlier = cause.startsWith(DUE)
-    ? doc.outbox.filter((entry) => !entry.cause.startsWith(DUE))
+    ? doc.outbox.filter((entry) => mayComeAgain(entry, nowMs))
     : doc.outbox;
-  doc.outbox = [...earlier, { cause, messages }].slice(-OUTBOX_KEPT);
+  doc.outbox = [...earlier, { cause, messages, at: nowMs }].slice(-OUTBOX_KEPT);
   doc.runs = doc.runs.slice(-RUNS_KEPT);
   return doc;
 }
+
+/** Templates are large: of due times only what a redelivery may still ask for is kept. */
+const mayComeAgain = ({ cause, at = 0 }: OutboxEntry, nowMs: number): boolean =>
+  !cause.startsWith(DUE) || nowMs - at < DUE_KEPT_MS;
 
 export function addRun(draft: Draft, run: Omit<RunRecord, 'decidedAt'>): void {
   draft.doc.runs.push({ ...run, decidedAt: draft.nowMs });

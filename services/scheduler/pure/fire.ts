@@ -1,5 +1,5 @@
 import { DEFAULT_CATCH_UP_SECONDS } from '../../../contracts/schedule.ts';
-import type { ScheduleDocument } from '../schedule-document.ts';
+import type { ScheduleDefinition, ScheduleDocument } from '../schedule-document.ts';
 import { catchUp } from './catch-up.ts';
 import { addRun, beginDraft, type Draft, decidedBefore, dueCause, emit, finishDraft, iso } from './draft.ts';
 import { type EndedRun, endRuns } from './end-run.ts';
@@ -49,8 +49,8 @@ export function decideFire(doc: ScheduleDocument, due: DueMessage, facts: FireFa
 export function decideDue(draft: Draft, dueAt: number, facts: FireFacts): void {
   const { doc } = draft;
   endRuns(draft, facts.ended);
-  const { catchUpSeconds, catchUp: policy, jitterSeconds = 0 } = doc.definition;
-  const fireAt = (due: number) => due + jitterMs(doc._id, due, jitterSeconds * 1000);
+  const { catchUpSeconds, catchUp: policy } = doc.definition;
+  const fireAt = (due: number) => fireTime(doc._id, doc.definition, due);
   const { run, missed } = catchUp({
     policy: policy ?? 'last-only',
     windowMs: (catchUpSeconds ?? DEFAULT_CATCH_UP_SECONDS) * 1000,
@@ -59,15 +59,21 @@ export function decideDue(draft: Draft, dueAt: number, facts: FireFacts): void {
     nextAfter: facts.nextDue,
     fireAt,
   });
-  if (missed) miss(draft, missed);
+  if (missed) {
+    const lateS = Math.round((facts.nowMs - missed.from) / 1000);
+    miss(draft, missed, `${lateS} s late: beyond the catch-up window, or a later run takes its place`);
+  }
   if (run !== undefined) startOrWait(draft, run);
   // The schedule may have paused itself: too many of its runs have failed.
   if (doc.state === 'active') planAfter(draft, run ?? missed?.to ?? dueAt, facts.nextDue);
 }
 
-function miss(draft: Draft, { from, to }: { from: number; to: number }): void {
-  const lateS = Math.round((draft.nowMs - from) / 1000);
-  const reason = `${lateS} s late: beyond the catch-up window, or a later run takes its place`;
+/** When a due time fires: with its jitter. */
+export const fireTime = (id: string, { jitterSeconds = 0 }: ScheduleDefinition, dueAt: number): number =>
+  dueAt + jitterMs(id, dueAt, jitterSeconds * 1000);
+
+/** Due times that get no run: recorded and told, with the reason. */
+export function miss(draft: Draft, { from, to }: { from: number; to: number }, reason: string): void {
   addRun(draft, { dueAt: from, outcome: 'missed', reason });
   emit(draft, 'run-missed', { dueAt: iso(from), ...(to > from && { until: iso(to) }), reason });
 }
@@ -96,7 +102,7 @@ function startOrWait(draft: Draft, dueAt: number): void {
 /** Plans the next due time after an instant; a schedule that has none left is done. */
 export function planAfter(draft: Pick<Draft, 'doc'>, afterMs: number, nextDue: NextDue): void {
   const { doc } = draft;
-  const { maxRuns, jitterSeconds = 0 } = doc.definition;
+  const { maxRuns } = doc.definition;
   const begun = doc.started + (doc.buffered === undefined ? 0 : 1);
   const dueAt = maxRuns !== undefined && begun >= maxRuns ? undefined : nextDue(afterMs);
   if (dueAt === undefined) {
@@ -104,5 +110,5 @@ export function planAfter(draft: Pick<Draft, 'doc'>, afterMs: number, nextDue: N
     doc.state = 'done';
     return;
   }
-  doc.next = { dueAt, fireAt: dueAt + jitterMs(doc._id, dueAt, jitterSeconds * 1000) };
+  doc.next = { dueAt, fireAt: fireTime(doc._id, doc.definition, dueAt) };
 }

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { allowsSubject } from '../../../services/scheduler/publish-subjects.ts';
 import { type CaughtUp, catchUp, type Late } from '../../../services/scheduler/pure/catch-up.ts';
+import { newSchedule, pause, resume } from '../../../services/scheduler/pure/change.ts';
+import { decidedBefore } from '../../../services/scheduler/pure/draft.ts';
+import { decideFire } from '../../../services/scheduler/pure/fire.ts';
 import { keepHistory } from '../../../services/scheduler/pure/history-limits.ts';
 import { jitterMs } from '../../../services/scheduler/pure/jitter.ts';
 import { decideOverlap, MAX_ACTIVE, type Overlap } from '../../../services/scheduler/pure/overlap.ts';
@@ -122,4 +125,64 @@ describe('subjects that a schedule may publish to', () => {
   for (const [subject, allowed, given = patterns] of rows) {
     test(`${subject}: ${allowed}`, () => assert.equal(allowsSubject(given, subject), allowed));
   }
+});
+
+describe('what a process that died had decided', () => {
+  const everyMs = 10_000;
+  const nextDue = (afterMs: number) => (Math.floor(afterMs / everyMs) + 1) * everyMs;
+  const facts = (nowMs: number) => ({ nowMs, nextDue, ended: [] });
+  const change = (nowMs: number) => ({ meta: {}, facts: facts(nowMs), dueBefore: nextDue });
+  const created = (catchUp: 'all' | 'last-only' = 'last-only') => {
+    const definition = {
+      cron: '*/10 * * * * *',
+      timeZone: 'UTC',
+      catchUp,
+      target: { kind: 'publish', subject: 'runs' },
+    } as const;
+    const options = { createHash: '', paused: false, stream: null };
+    const changed = newSchedule('s', definition, options, change(0));
+    assert.ok(changed.kind === 'changed');
+    return changed.doc;
+  };
+  const fired = (doc: ReturnType<typeof created>, dueAt: number, nowMs = dueAt) => {
+    const decision = decideFire(doc, { version: doc.version, dueAt }, facts(nowMs));
+    assert.ok(decision.kind === 'decided', JSON.stringify(decision));
+    return decision.doc;
+  };
+
+  test('is published when its timer comes again, though a command has armed the next run meanwhile', () => {
+    const doc = fired(fired(created(), 10_000), 20_000);
+    const again = decideFire(doc, { version: doc.version, dueAt: 10_000 }, facts(25_000));
+    assert.ok(again.kind === 'again');
+    assert.equal(decidedBefore(doc, again.cause)?.messages[0]?.msgId, 'run:s-19700101T000010Z:0');
+  });
+
+  test('is kept for a minute, not for ever: templates are large', () => {
+    const doc = fired(fired(created(), 10_000), 20_000);
+    assert.deepEqual(
+      fired(doc, 30_000, 85_000).outbox.map(({ cause }) => cause),
+      ['change:1', 'due:30000'],
+    );
+  });
+
+  test('runs that were to be caught up one by one are told of when a pause comes first', () => {
+    const changed = pause(created('all'), change(45_000));
+    assert.ok(changed.kind === 'changed');
+    const { doc, causes } = changed;
+    assert.deepEqual(causes, ['due:10000', 'change:2']);
+    const told = decidedBefore(doc, 'change:2')!.messages.map(({ body }) => body as Record<string, unknown>);
+    assert.deepEqual(
+      told.map(({ dueAt, until }) => [dueAt, until]),
+      [['1970-01-01T00:00:20.000Z', '1970-01-01T00:00:40.000Z']],
+    );
+    assert.deepEqual(
+      doc.runs.map(({ dueAt, outcome }) => [dueAt, outcome]),
+      [
+        [10_000, 'published'],
+        [20_000, 'missed'],
+      ],
+    );
+    const resumed = resume(doc, change(61_000));
+    assert.ok(resumed.kind === 'changed' && resumed.doc.next?.dueAt === 70_000);
+  });
 });
