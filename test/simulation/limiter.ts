@@ -1,11 +1,10 @@
 import type { RateLimiter } from '../../lib/rate/rate-limiter.ts';
-import type { Timeline } from './timeline.ts';
 
 /** No reservation starts further ahead. */
 const AHEAD_MS = 250;
 
 /** Rates over all processes, as Redis keeps them. */
-export function sharedLimiter(timeline: Timeline): Pick<RateLimiter, 'reserve'> {
+export function sharedLimiter(): Pick<RateLimiter, 'reserve'> {
   const freeAtMs = new Map<string, number>();
   return {
     async reserve({ buckets, cost }) {
@@ -16,7 +15,6 @@ export function sharedLimiter(timeline: Timeline): Pick<RateLimiter, 'reserve'> 
       }
       for (const { key, ratePerSecond } of buckets)
         freeAtMs.set(key, startAtMs + (cost * 1_000) / ratePerSecond);
-      timeline.random();
       return { granted: true, startAtMs } as never;
     },
   };

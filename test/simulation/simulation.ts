@@ -162,7 +162,7 @@ class Run {
     addSteps(world);
     addReceipts(world);
     addSchedules(world);
-    const limiter = sharedLimiter(timeline);
+    const limiter = sharedLimiter();
     const roles: ((process: Process) => void)[][] = timeline.chance(0.5)
       ? [
           [actors, (process) => workers(process, limiter), joiners, planners, sweepers],
