@@ -4,7 +4,7 @@ import type { OutboxEntry, RunMessage, RunRecord, ScheduleDocument } from '../sc
 
 /** Runs that a schedule remembers. */
 const RUNS_KEPT = 10;
-/** Causes whose messages are remembered: those that may come a second time soon. */
+/** Due times, and other causes, whose messages are remembered: those that may come a second time soon. */
 const OUTBOX_KEPT = 8;
 /** A due time whose host has died before it published comes again within seconds; a command may have armed the next meanwhile. */
 const DUE_KEPT_MS = 60_000;
@@ -39,7 +39,10 @@ export function finishDraft({ doc, cause, nowMs, messages }: Draft): ScheduleDoc
   const earlier = cause.startsWith(DUE)
     ? doc.outbox.filter((entry) => mayComeAgain(entry, nowMs))
     : doc.outbox;
-  doc.outbox = [...earlier, { cause, messages, at: nowMs }].slice(-OUTBOX_KEPT);
+  const all = [...earlier, { cause, messages, at: nowMs }];
+  // Each kind by itself: a flood of commands must not drive out a run that is not published yet.
+  const kept = (due: boolean) => all.filter((each) => each.cause.startsWith(DUE) === due).slice(-OUTBOX_KEPT);
+  doc.outbox = [...kept(false), ...kept(true)];
   doc.runs = doc.runs.slice(-RUNS_KEPT);
   return doc;
 }

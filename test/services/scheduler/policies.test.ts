@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { allowsSubject } from '../../../services/scheduler/publish-subjects.ts';
 import { type CaughtUp, catchUp, type Late } from '../../../services/scheduler/pure/catch-up.ts';
-import { newSchedule, pause, resume } from '../../../services/scheduler/pure/change.ts';
+import { newSchedule, pause, resume, runNow } from '../../../services/scheduler/pure/change.ts';
 import { decidedBefore } from '../../../services/scheduler/pure/draft.ts';
 import { decideFire } from '../../../services/scheduler/pure/fire.ts';
 import { keepHistory } from '../../../services/scheduler/pure/history-limits.ts';
@@ -155,6 +155,18 @@ describe('what a process that died had decided', () => {
     const again = decideFire(doc, { version: doc.version, dueAt: 10_000 }, facts(25_000));
     assert.ok(again.kind === 'again');
     assert.equal(decidedBefore(doc, again.cause)?.messages[0]?.msgId, 'run:s-19700101T000010Z:0');
+  });
+
+  test('is not driven out by commands that come meanwhile', () => {
+    let doc = fired(created(), 10_000);
+    for (let n = 0; n < 20; n++) {
+      const run = runNow(doc, `run:${n}`, 10_001 + n, {}, 10_001 + n);
+      assert.ok(run.kind === 'changed');
+      doc = run.doc;
+    }
+    const again = decideFire(doc, { version: doc.version, dueAt: 10_000 }, facts(15_000));
+    assert.equal(again.kind, 'again');
+    assert.ok(doc.outbox.length <= 16);
   });
 
   test('is kept for a minute, not for ever: templates are large', () => {
