@@ -34,6 +34,24 @@ export const BatchFindings = Type.Object(
 );
 export type BatchFindings = Static<typeof BatchFindings>;
 
+/** Where all batches were asked; one alone is answered with its batch, or the error. */
+export const BatchesReconciled = Type.Object(
+  {
+    asked: Type.Integer({ description: 'Batches that have not ended.' }),
+    refused: Type.Array(Type.Object({ id: BatchId, error: ErrorBody }), {
+      description: 'Those that did not obey, 500 at most: ask again.',
+    }),
+    lost: Type.Optional(
+      Type.Array(BatchId, {
+        description:
+          'With restored: batches of which SMS_EVENTS tells and MongoDB knows nothing, made after the copy; 500 at most. Do not create them again under the same ID: it would send again.',
+      }),
+    ),
+  },
+  { description: 'How many batches were asked to look again, and what is missing.' },
+);
+export type BatchesReconciled = Static<typeof BatchesReconciled>;
+
 const place = {
   chunk: Type.Integer({ description: 'Number of the chunk in which it stands …' }),
   position: Type.Integer({ description: '… and its place there, from 0.' }),
@@ -178,6 +196,9 @@ export const BATCH_ANSWERS = {
   retry: BatchView,
   clone: BatchView,
   abort: BatchView,
+  reconcile: Type.Union([BatchView, BatchesReconciled], {
+    description: 'The batch after its turn; for `all` how many were asked.',
+  }),
   validate: BatchFindings,
   'dry-run': DryRunAnswer,
   status: BatchStatus,

@@ -39,6 +39,15 @@ export const BatchView = Type.Object(
         errors: Type.Optional(Type.Array(Finding)),
       }),
     ),
+    restored: Type.Optional(
+      Type.Object(
+        { at: Type.String(), unknown: Type.Integer() },
+        {
+          description:
+            'MongoDB was set back to an earlier copy; `unknown`: recipients that may have been sent to since, as far as the tasks have told.',
+        },
+      ),
+    ),
     parent: Type.Optional(Type.Object({ batchId: BatchId, filter: Type.Optional(RecipientFilter) })),
     origin: Type.Optional(BatchOrigin),
     dryRun: Type.Optional(Type.Boolean()),
@@ -115,6 +124,21 @@ export const BATCH_API = {
   retry: commandOf(COMMANDS.retry),
   clone: commandOf(COMMANDS.clone),
   abort: commandOf(COMMANDS.abort),
+  reconcile: Type.Object(
+    {
+      id: Type.Optional(BatchId),
+      all: Type.Optional(
+        Type.Boolean({ description: 'Every batch that has not ended, in place of one (id).' }),
+      ),
+      restored: COMMANDS.reconcile.properties.restored,
+      ...commandMeta,
+    },
+    {
+      additionalProperties: false,
+      description:
+        'Looks again. With restored, after MongoDB was set back to an earlier copy: holds the batch (id), or all of them; nobody without an outcome is sent to again.',
+    },
+  ),
   validate: Type.Object(
     { id: Type.Optional(BatchId), batch: Type.Optional(BatchInput) },
     {

@@ -115,6 +115,12 @@ export const COMMANDS = {
   reconcile: command(
     {
       progressAt: Type.Optional(Type.Integer({ description: 'Newest progress of a task, ms since 1970.' })),
+      restored: Type.Optional(
+        Type.Boolean({
+          description:
+            'MongoDB was set back to an earlier copy: the batch is held, and every recipient without an outcome becomes unknown, since what was sent after the copy cannot be known.',
+        }),
+      ),
     },
     'Looks again: deadlines, unpublished outbox, tasks without a message.',
   ),

@@ -64,5 +64,6 @@ export const BATCH_EVENTS = [
   'GiveUp',
   'Abort',
   'Aborted',
+  'Restore',
 ] as const;
 export type BatchEvent = (typeof BATCH_EVENTS)[number];

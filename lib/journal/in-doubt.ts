@@ -1,6 +1,6 @@
 import { chunkOfPlace, place, type TaskDocument } from '../store/task-document.ts';
 
-type Journalled = Pick<TaskDocument, 'cursor' | 'authorisedTo' | 'again'>;
+type Journalled = Pick<TaskDocument, 'cursor' | 'authorisedTo' | 'again' | 'restoredFrom'>;
 
 /** What is known of one position: only a pending one can be in doubt. */
 export interface KnownOutcomes {
@@ -24,7 +24,7 @@ export function openChunks(task: Journalled & Pick<TaskDocument, 'facts'>): numb
 
 /**
  * Positions of one chunk that may have been sent without anybody knowing what became of them: authorised and without
- * outcome or fact, or authorised once more (design: "In doubt").
+ * outcome or fact, or authorised once more (design: "In doubt"). After a restore one that waited may have been sent, too.
  */
 export function inDoubt(task: Journalled, index: number, known: KnownOutcomes): number[] {
   const again = new Set(task.again);
@@ -33,7 +33,8 @@ export function inDoubt(task: Journalled, index: number, known: KnownOutcomes): 
     if (!known.isPending(position)) continue;
     const each = place(index, position);
     const authorised = each >= task.cursor && each < task.authorisedTo;
-    if (again.has(each) || (authorised && !known.waitingAt(position))) positions.push(position);
+    const waits = task.restoredFrom === undefined && known.waitingAt(position);
+    if (again.has(each) || (authorised && !waits)) positions.push(position);
   }
   return positions;
 }

@@ -7,6 +7,9 @@ import { NO_RECEIPT } from '../store/receipt-lattice.ts';
 /** Code of a recipient whose answer was lost with its holder or its connection. */
 export const IN_DOUBT_CODE = 'NO_ANSWER';
 
+/** Code of a recipient who may have been sent to after the copy to which MongoDB was set back. */
+export const RESTORED_CODE = 'RESTORED';
+
 /** A receipt or a late answer may come within this long; only then is it sent again. */
 export const RESEND_AFTER_MS = 10_000;
 
@@ -47,6 +50,13 @@ export function resolveInDoubt(
     resent += 1;
   }
   return { resent };
+}
+
+/** After a restore nobody is sent to again, whatever the batch says of other doubts. */
+export function leaveUnknown(outcomes: OpenChunk, positions: readonly number[], nowMs: number): void {
+  for (const position of positions) {
+    outcomes.set(position, OUTCOME_LETTERS.unknown, RESTORED_CODE, '', nowMs);
+  }
 }
 
 /** What a receipt document says of a message in doubt; undefined: nothing, it may be sent again. */

@@ -46,7 +46,7 @@ export type TakeResult = 'taken' | 'first' | 'refused';
 /**
  * Fields: `life` (ms at which the batch was created: a later life of the same ID wins), `batch`, `task:<step>:<n>`,
  * `recount`, `ended` (JSON of the events), `v:<field>` (its version), `n:<step>:<n>` ("handled segments" of a task),
- * `n` (those of the ended tasks), `samples` ("ms:handled:segments" joined by a space, for the rate), `samplesOf` (their step).
+ * `floor` (lowest version that counts, after a restore), `n` (those of the ended tasks), `samples` ("ms:handled:segments" joined by a space, for the rate), `samplesOf` (their step).
  */
 const TAKE: Script<TakeResult> = {
   name: 'smsbatchStatsTake',
@@ -58,6 +58,8 @@ local step, task, nextTask, ttl = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12
 local known = tonumber(redis.call('HGET', key, 'life') or '')
 if known and life < known then return 0 end
 if known and life > known then redis.call('DEL', key); known = nil end
+local floor = tonumber(redis.call('HGET', key, 'floor') or '')
+if floor and version < floor and not force then return 0 end
 local had = tonumber(redis.call('HGET', key, 'v:' .. field) or '')
 if had and (version < had or (version == had and not force)) then return 0 end
 
@@ -192,6 +194,29 @@ return redis.call('DEL', KEYS[1])
 `,
   parse: (reply) => reply === 1,
 };
+
+const FORGET: Script<boolean> = {
+  name: 'smsbatchStatsForget',
+  lua: `
+local known, life = tonumber(redis.call('HGET', KEYS[1], 'life') or ''), tonumber(ARGV[1])
+if known and known > life then return 0 end
+local floor = tonumber(redis.call('HGET', KEYS[1], 'floor') or '')
+if known == life and floor and floor >= tonumber(ARGV[2]) then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'life', ARGV[1], 'floor', ARGV[2])
+return 1
+`,
+  parse: (reply) => reply === 1,
+};
+
+/**
+ * MongoDB was set back: what is known here may be of a time that it has forgotten. Events of before, which may still come
+ * again, have versions below that of the restore.
+ */
+export const forgetStats = (
+  redis: Redis,
+  { batchId, incarnation, version }: EventBody<'state-changed'>,
+): Promise<boolean> => runScript(redis, FORGET, [statsKey(batchId)], [lifeMs(incarnation), version]);
 
 /**
  * Removes the figures: the next event or sync makes them anew.

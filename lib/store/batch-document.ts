@@ -91,6 +91,11 @@ export interface BatchDocument {
   /** The last recount of outcome documents; what the end was decided on. */
   counted?: { counts: OutcomeCounts; receipts: ReceiptCounts; at: number };
   deliveryBegan: boolean;
+  /**
+   * MongoDB was set back to an earlier copy, ms since 1970: who had no outcome in it may have been sent to since, and is never
+   * sent to again. `unknown`: recipients of whom the tasks have said so by now.
+   */
+  restored?: { at: number; unknown: number };
   /** Since when it is in this state, ms since 1970. */
   stateSince: number;
   /** ms since 1970: the next moment at which the actor must look again (deadline, due time, notAfter). */

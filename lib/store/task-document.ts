@@ -25,6 +25,8 @@ export interface TaskDocument {
   cursor: number;
   /** Every place below it may have been sent. */
   authorisedTo: number;
+  /** MongoDB was set back: from then on (ms since 1970) whoever has no outcome may have been sent to, also who waits. */
+  restoredFrom?: number;
   /** Places below `authorisedTo` that are being sent once more, after an answer that proved non-acceptance. */
   again: number[];
   /** Outcomes known since the last write of their chunk, by chunk index. */

@@ -87,7 +87,7 @@ export function startBatch(deps: BatchDeps): Part {
         name: 'smsbatch-batch',
         version,
         description: 'Batches and their recipients',
-        endpoints: batchEndpoints({ nc, store, commands, shedding, status: deps.status }),
+        endpoints: batchEndpoints({ nc, jsm, store, commands, shedding, status: deps.status }),
         log,
         unavailable: isTransient,
         concurrency: 256,

@@ -32,6 +32,7 @@ export function viewOf(doc: BatchDocument, { history, figures }: ViewOptions = {
     segments: sent ?? totals.preparation?.segments,
     resent: figures?.resent ?? (totals.delivery?.resent || undefined),
     reason,
+    restored: doc.restored && { at: new Date(doc.restored.at).toISOString(), unknown: doc.restored.unknown },
     parent: parent && { batchId: parent.batchId, filter: parent.filter },
     origin: doc.origin,
     dryRun: doc.dryRun,

@@ -187,15 +187,15 @@ export class Recounts {
     const { store, publisher, writer } = this.#deps;
     const recounts = recountsOf(store.db);
     const atMs = Date.now();
-    const before = await takeVersion(recounts, life, writer, atMs);
-    if (!before) {
+    const taken = await takeVersion(recounts, life, writer, atMs);
+    if (!taken) {
       // The batch was deleted with all that belonged to it.
       this.#tallies.delete(life);
       return;
     }
     // What is joined from here on may not be in this count: it marks the batch anew.
     tally.marked = false;
-    const version = before.version + 1;
+    const { before, version } = taken;
     const alone = before.version === 0 || before.writer === writer;
     const [batchId, incarnation] = life.split('.') as [string, string];
     let account: Account | undefined;
@@ -250,16 +250,17 @@ async function takeVersion(
   life: string,
   writer: string,
   atMs: number,
-): Promise<RecountDocument | undefined> {
+): Promise<{ before: RecountDocument; version: number } | undefined> {
   for (;;) {
     const before = await recounts.findOne({ _id: life });
     if (!before) return undefined;
-    const { version } = before;
+    // The time at least: where the database was set back, above the versions of what it has forgotten.
+    const version = Math.max(before.version + 1, atMs);
     // By _id and version in place of findAndModify: the embedded server walks the collection for that.
     const taken = await recounts.updateOne(
-      { _id: life, version },
-      { $set: { version: version + 1, writer, atMs } },
+      { _id: life, version: before.version },
+      { $set: { version, writer, atMs } },
     );
-    if (taken.matchedCount === 1) return before;
+    if (taken.matchedCount === 1) return { before, version };
   }
 }

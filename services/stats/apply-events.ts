@@ -1,11 +1,12 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { check } from '../../contracts/check.ts';
-import { EVENTS } from '../../contracts/events.ts';
+import { EVENTS, type EventBody } from '../../contracts/events.ts';
+import type { BatchEvent } from '../../contracts/states.ts';
 import { parseEventSubject } from '../../contracts/subjects.ts';
 import type { Outcome } from '../../lib/nats/outcome.ts';
 import type { RedisView } from '../../lib/redis/connect.ts';
-import { dropStats, fieldOf, type StatsUpdate, takeStats } from '../../lib/stats/hash.ts';
+import { dropStats, fieldOf, forgetStats, type StatsUpdate, takeStats } from '../../lib/stats/hash.ts';
 
 const KIND_OF_EVENT = {
   progress: 'progress',
@@ -18,6 +19,8 @@ type MirroredEvent = keyof typeof KIND_OF_EVENT;
 const isMirrored = (event: string): event is MirroredEvent => Object.hasOwn(KIND_OF_EVENT, event);
 
 const AGAIN_MS = 1_000;
+
+const RESTORE: BatchEvent = 'Restore';
 
 export interface ApplyOptions {
   redis: RedisView;
@@ -32,6 +35,8 @@ export interface ApplyOptions {
 type Read =
   | { kind: 'update'; update: StatsUpdate }
   | { kind: 'deleted'; batchId: string; incarnation?: string }
+  /** What Redis knows may be of a time that MongoDB has forgotten. */
+  | { kind: 'restored'; body: EventBody<'state-changed'> }
   | { kind: 'nothing' }
   | { kind: 'poison'; reason: string };
 
@@ -39,7 +44,7 @@ function read(message: JsMsg): Read {
   const subject = parseEventSubject(message.subject);
   if (!subject) return { kind: 'nothing' };
   const { event } = subject;
-  if (event !== 'deleted' && !isMirrored(event)) return { kind: 'nothing' };
+  if (event !== 'deleted' && event !== 'state-changed' && !isMirrored(event)) return { kind: 'nothing' };
   let body: unknown;
   try {
     body = message.json();
@@ -54,6 +59,10 @@ function read(message: JsMsg): Read {
     return { kind: 'poison', reason: `the body does not fit its schema: ${findings.join('; ')}` };
   }
   if (event === 'deleted') return { kind: 'deleted', ...checked.value };
+  if (event === 'state-changed') {
+    const changed = checked.value as EventBody<'state-changed'>;
+    return changed.event === RESTORE ? { kind: 'restored', body: changed } : { kind: 'nothing' };
+  }
   return { kind: 'update', update: { kind: KIND_OF_EVENT[event], body: checked.value } as StatsUpdate };
 }
 
@@ -68,13 +77,16 @@ export async function applyEvents(
   const outcomes: Outcome[] = [];
   const newest = new Map<string, StatsUpdate>();
   const deleted: { batchId: string; incarnation?: string }[] = [];
+  const restored: EventBody<'state-changed'>[] = [];
   for (const message of messages) {
     const found = read(message);
     outcomes.push(found.kind === 'poison' ? await bury(message, found.reason) : 'ack');
     if (found.kind === 'deleted') deleted.push(found);
+    if (found.kind === 'restored') restored.push(found.body);
     if (found.kind === 'update') keepNewest(newest, found.update);
   }
   try {
+    for (const body of restored) if (await forgetStats(redis.redis, body)) onFirst(body.batchId);
     const results = await Promise.all([...newest.values()].map((update) => take(redis, update)));
     for (const { batchId, incarnation } of deleted) await dropStats(redis.redis, batchId, incarnation);
     const first = results.filter(({ result }) => result === 'first').map(({ batchId }) => batchId);

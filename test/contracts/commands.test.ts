@@ -76,7 +76,10 @@ const bad: Record<Verb, [body: unknown, ...fields: string[]][]> = {
   abort: [[{ force: true }, 'force']],
   validate: [[{ batch }, 'batch']],
   'dry-run': [[{ childId: 'x'.repeat(65) }, 'childId']],
-  reconcile: [[{ progressAt: 'now' }, 'progressAt']],
+  reconcile: [
+    [{ progressAt: 'now' }, 'progressAt'],
+    [{ restored: 'yes' }, 'restored'],
+  ],
   'step-done': [
     [{}, 'step', 'task', 'epoch', 'incarnation'],
     [{ ...task, step: 'Delivery' }, 'step'],

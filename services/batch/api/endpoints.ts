@@ -1,3 +1,4 @@
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Static } from 'typebox';
 import { ulid } from 'ulid';
@@ -25,11 +26,13 @@ import { findBatch } from './find-batch.ts';
 import { listBatches } from './list-batches.ts';
 import type { LoadShedding } from './load-shedding.ts';
 import { getRecipient, listRecipients } from './recipients.ts';
+import { reconcile } from './reconcile.ts';
 import { totals } from './totals.ts';
 import { waitFor } from './wait.ts';
 
 export interface BatchApiDeps {
   nc: NatsConnection;
+  jsm: JetStreamManager;
   store: Store;
   commands: CommandClient;
   shedding: LoadShedding;
@@ -41,7 +44,7 @@ const COMMAND_VERBS = ['update', 'start', 'pause', 'resume', 'retry', 'clone', '
 
 /** `sms.api.batch.*` and `sms.api.recipient.get`. */
 export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
-  const { nc, store, commands, shedding, status } = deps;
+  const { nc, jsm, store, commands, shedding, status } = deps;
   const batch = <V extends keyof typeof BATCH_API>(
     verb: V,
     handler: (body: Static<(typeof BATCH_API)[V]>, meta: RequestMeta) => Promise<object>,
@@ -71,6 +74,7 @@ export function batchEndpoints(deps: BatchApiDeps): ApiEndpoint[] {
     batch('delete', ({ id, ids, ...body }, meta) =>
       deleteMany([...(id ? [id] : []), ...(ids ?? [])], body, meta),
     ),
+    batch('reconcile', (request, meta) => reconcile({ jsm, store, commands }, request, meta)),
     batch('validate', async (request) => ({ findings: await findings(request) })),
     batch('dry-run', dryRun),
     batch('status', ({ id }) => readStatus(status, id)),

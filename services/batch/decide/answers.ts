@@ -72,6 +72,7 @@ export function stepYielded(turn: Turn, answer: StepYielded): void {
   const { doc } = turn;
   takeBack(turn, answer.task);
   doc.work!.yielded.push(answer.task);
+  if (doc.restored && answer.step === 'delivery') doc.restored.unknown += answer.result?.counts?.unknown ?? 0;
   if (doc.stopping) {
     // It would go on by itself, into what everyone would meet.
     if (answer.stop && doc.stopping.to === 'Paused' && doc.stopping.resumeAfter) {

@@ -87,7 +87,7 @@ export function dispatch(turn: Turn): void {
     turn.effects.push({
       kind: 'task',
       task: taskMessage(doc, n, turn.meta.requestId),
-      ...(yielded !== undefined && { again: true }),
+      ...((yielded !== undefined || doc.restored) && { again: true }),
     });
   }
 }
@@ -102,7 +102,7 @@ export function republish(turn: Turn): void {
 function taskMessage(doc: BatchDocument, n: number, requestId: string | undefined): StepTask {
   const step = doc.work!.step;
   const config = doc.finish
-    ? { finish: doc.finish.expire ? 'expire' : 'abort' }
+    ? { finish: doc.finish.expire ? 'expire' : 'abort', ...(doc.restored && { restored: true }) }
     : (doc.steps.find(({ type }) => type === step)?.config ?? {});
   return {
     batchId: doc._id,

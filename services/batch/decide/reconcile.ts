@@ -3,6 +3,7 @@ import { isBuiltInStep, isFinal } from '../../../contracts/states.ts';
 import type { Decision, Facts } from './decision.ts';
 import { expire, startDue } from './lifecycle.ts';
 import { finish, recount, republish } from './phases.ts';
+import { restore } from './restore.ts';
 import { settle, stop } from './stopping.ts';
 import type { Turn } from './turn.ts';
 import { FAILED_PHASE_DEADLINE_MS, progressDeadline, YIELD_DEADLINE_MS } from './wake.ts';
@@ -11,6 +12,10 @@ import { FAILED_PHASE_DEADLINE_MS, progressDeadline, YIELD_DEADLINE_MS } from '.
 export function reconcile(turn: Turn, body: CommandBody<'reconcile'>, facts: Facts): Decision | undefined {
   const { doc, at } = turn;
   if (isFinal(doc.state)) return { kind: 'unchanged' };
+  if (body.restored) {
+    restore(turn);
+    return undefined;
+  }
   const progressed = body.progressAt !== undefined && body.progressAt > doc.progressAt;
   if (progressed) doc.progressAt = Math.min(body.progressAt!, at);
 

@@ -1,6 +1,7 @@
 import type { BatchState } from '../../../contracts/states.ts';
 import type { Stopping } from '../../../lib/store/batch-document.ts';
 import { finish, goOn } from './phases.ts';
+import { SET_BACK, setBack } from './set-back.ts';
 import { setReason, type Turn, transition } from './turn.ts';
 
 /** Whether a phase runs, and is in one of the statuses. */
@@ -39,6 +40,7 @@ export function settle(turn: Turn): void {
   switch (stopping.to) {
     case 'Paused': {
       delete doc.stopping;
+      if (stopping.reason?.code === SET_BACK && doc.restored) setReason(turn, setBack(doc.restored.unknown));
       transition(turn, 'Paused', { phase: doc.state.phase!, status: 'Paused' });
       if (stopping.resumeAfter) resume(turn);
       return;

@@ -99,6 +99,12 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     when: 'abort',
   },
   { event: 'Aborted', from: whole('Aborting'), to: whole('Aborted'), when: 'what was out is accounted' },
+  {
+    event: 'Restore',
+    from: [...whole('Pending', 'Scheduled'), ...anyPhase],
+    to: [...whole('Pending'), ...current('Pausing', 'Paused')],
+    when: 'reconcile with `restored`: MongoDB was set back to an earlier copy; what ran is held',
+  },
 ];
 
 const rows = new Map(TRANSITIONS.map((row) => [row.event, row]));

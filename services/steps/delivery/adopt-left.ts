@@ -1,5 +1,5 @@
 import { addCounts } from '../../../contracts/outcomes.ts';
-import { resolveInDoubt } from '../../../lib/journal/resolve-in-doubt.ts';
+import { leaveUnknown, resolveInDoubt } from '../../../lib/journal/resolve-in-doubt.ts';
 import type { TakenOver } from '../../../lib/journal/take-over.ts';
 import type { MessageChunk } from '../../../lib/store/chunk-documents.ts';
 import type { TaskDocument } from '../../../lib/store/task-document.ts';
@@ -16,7 +16,7 @@ export interface Adopted {
 export function adoptLeft(options: {
   taken: TakenOver;
   messages: readonly MessageChunk[];
-  task: Pick<TaskDocument, 'progressAt'>;
+  task: Pick<TaskDocument, 'progressAt' | 'restoredFrom'>;
   rules: Pick<SettlementRules, 'onInDoubt' | 'resendAfterMs'>;
   nowMs: number;
 }): Adopted {
@@ -29,10 +29,12 @@ export function adoptLeft(options: {
   };
   const chunks = taken.left.map(({ document, outcomes, inDoubt }, i) => {
     const chunk = new DeliveryChunk(messages[i]!, document, outcomes);
-    chunk.resent += resolveInDoubt(outcomes, inDoubt, rules.onInDoubt, nowMs, rules.resendAfterMs).resent;
+    if (task.restoredFrom !== undefined) leaveUnknown(outcomes, inDoubt, nowMs);
+    else
+      chunk.resent += resolveInDoubt(outcomes, inDoubt, rules.onInDoubt, nowMs, rules.resendAfterMs).resent;
     if (inDoubt.length > 0) {
       // They may have been sent: receipts are to find them.
-      chunk.sentFromMs ||= task.progressAt;
+      chunk.sentFromMs ||= task.restoredFrom ?? task.progressAt;
       chunk.sentToMs = nowMs;
     }
     if (outcomes.hasFacts) chunk.unstoredSince = performance.now();

@@ -31,7 +31,7 @@ export async function childChunks(
     const message = `Batch ${parent._id} has not ended: its pending recipients may still be sent to.`;
     throw new StepFailure('parent-not-final', message);
   }
-  const choice = rowChoice(filter, final);
+  const choice = rowChoice(filter, final, parent.restored ? 'unknown' : 'pending');
   const from = await partitionOf(store, parent);
   const life = lifeId(batch._id, batch.incarnation);
   const child: PartitionDocument = {

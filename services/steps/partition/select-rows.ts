@@ -11,29 +11,35 @@ const OPEN: readonly Outcome[] = ['pending', 'inFlight'];
 export interface RowChoice {
   letters: ReadonlySet<string>;
   codes: readonly string[] | undefined;
+  /** Of whom no outcome document is known. */
+  unprepared: 'pending' | 'unknown';
 }
 
 /** @param final the parent has ended: only then may those that are open be taken, since nobody will send to them */
-export function rowChoice({ outcomes, codes }: RecipientFilter, final: boolean): RowChoice {
+export function rowChoice(
+  { outcomes, codes }: RecipientFilter,
+  final: boolean,
+  unprepared: RowChoice['unprepared'] = 'pending',
+): RowChoice {
   const wanted = (outcomes ?? (Object.keys(OUTCOME_LETTERS) as Outcome[])).filter(
     (outcome) => final || !OPEN.includes(outcome),
   );
-  return { letters: new Set(wanted.map((outcome) => OUTCOME_LETTERS[outcome])), codes };
+  return { letters: new Set(wanted.map((outcome) => OUTCOME_LETTERS[outcome])), codes, unprepared };
 }
 
 /**
  * Positions that are taken, in order.
- * @param outcome undefined: never prepared, so all of them are pending
+ * @param outcome undefined: never prepared, so all of them are pending; or unknown, where the database was set back
  */
 export function chosenPositions(
   size: number,
   outcome: OutcomeDocument | undefined,
   receipt: ReceiptDocument | undefined,
-  { letters, codes }: RowChoice,
+  { letters, codes, unprepared }: RowChoice,
 ): number[] {
   const positions: number[] = [];
   if (!outcome) {
-    if (!letters.has(OUTCOME_LETTERS.pending) || codes) return positions;
+    if (!letters.has(OUTCOME_LETTERS[unprepared]) || codes) return positions;
     return Array.from({ length: size }, (_, position) => position);
   }
   const merged = mergeOutcomes(outcome, receipt);

@@ -1,9 +1,9 @@
 import { chunkId, taskId } from '../../../contracts/ids.ts';
 import { OUTCOME_LETTERS } from '../../../contracts/outcomes.ts';
-import { IN_DOUBT_CODE } from '../../../lib/journal/resolve-in-doubt.ts';
+import { IN_DOUBT_CODE, RESTORED_CODE } from '../../../lib/journal/resolve-in-doubt.ts';
 import type { OutcomeDocument } from '../../../lib/store/chunk-documents.ts';
 import type { Store } from '../../../lib/store/collections.ts';
-import { splitColumn } from '../../../lib/store/columns.ts';
+import { joinColumn, splitColumn } from '../../../lib/store/columns.ts';
 import { countStatuses } from '../../../lib/store/outcome-columns.ts';
 
 const CHUNKS_A_WRITE = 100;
@@ -19,16 +19,16 @@ export interface DeliveryTask {
 /**
  * Nothing will be sent any more: of what is pending in the chunks of a delivery task, the messages that were to be sent again
  * because their answer was lost are `unknown` (the carrier may have them), and the rest is `expired`, or stays pending after
- * an abort. It takes the task over first, and raises the fence on its documents before it reads them, so that a sender that
+ * an abort; where MongoDB was set back all of it is `unknown`. It takes the task over first, and raises the fence on its documents before it reads them, so that a sender that
  * was frozen can write no more. Harmless when done twice.
  */
 export async function endPending(
   store: Pick<Store, 'tasks' | 'outcomes'>,
   { batchId, incarnation }: { batchId: string; incarnation: string },
   task: DeliveryTask,
-  { holder, expire }: { holder: string; expire: boolean },
+  { holder, expire, restored }: { holder: string; expire: boolean; restored: boolean },
 ): Promise<void> {
-  if (!expire && !(await hasDoubtful(store, { batchId, incarnation }, task))) return;
+  if (!expire && !restored && !(await hasDoubtful(store, { batchId, incarnation }, task))) return;
   const _id = taskId(batchId, incarnation, 'delivery', task.n);
   await store.tasks.updateOne({ _id }, { $inc: { ownerSeq: 1 }, $set: { holder } });
   const taken = await store.tasks.findOne({ _id }, { projection: { ownerSeq: 1 } });
@@ -49,7 +49,7 @@ export async function endPending(
       open.map((document) => ({
         updateOne: {
           filter: { _id: document._id, ownerSeq },
-          update: { $set: endedColumns(document, expire) },
+          update: { $set: restored ? restoredColumns(document) : endedColumns(document, expire) },
         },
       })),
       { ordered: false },
@@ -85,6 +85,20 @@ function endedColumns({ statuses, codes, size, waiting }: OutcomeDocument, expir
     statuses: ended,
     counts: countStatuses(ended),
     waiting: expire ? [] : waiting.filter(({ position }) => !doubtful.has(position)),
+    updatedAtMs: Date.now(),
+  };
+}
+
+function restoredColumns({ statuses, codes, size }: OutcomeDocument) {
+  const reasons = splitColumn(codes, size).map((reason, position) =>
+    statuses[position] === PENDING ? RESTORED_CODE : reason,
+  );
+  const ended = statuses.replaceAll(PENDING, UNKNOWN);
+  return {
+    statuses: ended,
+    codes: joinColumn(reasons),
+    counts: countStatuses(ended),
+    waiting: [],
     updatedAtMs: Date.now(),
   };
 }

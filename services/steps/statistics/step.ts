@@ -11,6 +11,8 @@ import { endPending } from './end-pending.ts';
 /** Given by the actor, never by a user's chain: the last count of a batch that will not succeed. */
 const StatisticsConfig = Type.Object({
   finish: Type.Optional(Type.Union([Type.Literal('abort'), Type.Literal('expire')])),
+  /** MongoDB was set back: who is pending may have been sent to. */
+  restored: Type.Optional(Type.Boolean()),
 });
 
 /** Recounts what became of every recipient; the actor decides on this count. */
@@ -28,7 +30,7 @@ export const statisticsStep: Step = {
     if (!partition)
       throw new StepFailure('not-partitioned', 'The batch was never partitioned: nothing to count.');
 
-    const { finish } = config.value;
+    const { finish, restored = false } = config.value;
     if (finish !== undefined) {
       for (let n = 0; n < partition.taskStarts.length; n++) {
         const stopped = await stopAt(context);
@@ -38,7 +40,7 @@ export const statisticsStep: Step = {
           store,
           { batchId: batch._id, incarnation: batch.incarnation },
           { n, from, to },
-          { holder: context.task.holder ?? '', expire: finish === 'expire' },
+          { holder: context.task.holder ?? '', expire: finish === 'expire', restored },
         );
       }
     }
@@ -53,7 +55,8 @@ export const statisticsStep: Step = {
     const uncovered = partition.total - count.covered;
     if (uncovered < 0) throw new Error(`${life} has ${count.covered} recipients of ${partition.total}`);
     const { receipts, segments, resent } = count;
-    const counts = addCounts(count.counts, { ...noOutcomes(), pending: uncovered });
+    const rest = finish && restored ? 'unknown' : 'pending';
+    const counts = addCounts(count.counts, { ...noOutcomes(), [rest]: uncovered });
     return { kind: 'done', result: { counts, receipts, segments, resent } };
   },
 };

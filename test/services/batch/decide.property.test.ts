@@ -50,7 +50,8 @@ const commands = fc.constantFrom(
 );
 
 const reconciles = fc.oneof(
-  fc.constant(command('reconcile')),
+  { weight: 6, arbitrary: fc.constant(command('reconcile')) },
+  { weight: 1, arbitrary: fc.constant(command('reconcile', { restored: true })) },
   fc
     .integer({ min: -90_000, max: 90_000 })
     .map((ms) =>
