@@ -8,6 +8,7 @@ import {
 } from '../../contracts/subjects.ts';
 import { deadLetter } from '../../lib/nats/dead-letter.ts';
 import type { Outcome } from '../../lib/nats/outcome.ts';
+import { lastRestore } from '../../lib/store/restores.ts';
 import { arm } from '../../lib/timers/timer.ts';
 import { endedRuns } from './ended-runs.ts';
 import { countRuns } from './metrics.ts';
@@ -140,6 +141,7 @@ const confirmed = (tried: readonly Decided[], found: readonly Ready[]): Decided[
 
 async function decide(deps: SchedulerDeps, waiting: readonly Due[], docs: Map<string, ScheduleDocument>) {
   const ended = await endedRuns(deps.store, [...docs.values()], deps.now());
+  const restoredAt = await lastRestore(deps.store.db);
   const decided: Decided[] = [];
   const again: Ready[] = [];
   const stale: Due[] = [];
@@ -155,6 +157,7 @@ async function decide(deps: SchedulerDeps, waiting: readonly Due[], docs: Map<st
       nowMs: latestOf(deps, each.firedAt),
       nextDue: nextDueIn(before.definition),
       ended: ended.get(each.id) ?? [],
+      restoredAt,
     });
     if (decision.kind === 'stale') {
       deps.log.debug({ scheduleId: each.id, ...each.due, why: decision.why }, 'a timer is stale');

@@ -7,6 +7,7 @@ import { eventSubject, parseEventSubject, STREAMS } from '../../../contracts/sub
 import type { CommandClient } from '../../../lib/batch/command-client.ts';
 import type { RequestMeta } from '../../../lib/nats/micro.ts';
 import type { Store } from '../../../lib/store/collections.ts';
+import { noteRestore } from '../../../lib/store/restores.ts';
 
 interface ReconcileDeps {
   jsm: JetStreamManager;
@@ -30,6 +31,8 @@ export async function reconcile(
     throw new RefusedError(errorBody('invalid-body', 'Which batch is to look again?', [finding]));
   }
   if (id !== undefined) return deps.commands.send(id, 'reconcile', body, meta);
+  // Before anything else: who starts after it must know.
+  if (body.restored) await noteRestore(deps.store.db, Date.now());
   const answer: BatchesReconciled = { asked: 0, refused: [] };
   const found = deps.store.batches.find(
     { endedAt: { $exists: false }, deletedAt: { $exists: false } },

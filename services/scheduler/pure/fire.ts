@@ -21,6 +21,8 @@ export interface FireFacts {
   nextDue: NextDue;
   /** Active runs that have come to an end without our having heard of it. */
   ended: readonly EndedRun[];
+  /** MongoDB was set back and told so, ms since 1970: what was due before may have run, and is not known to have. */
+  restoredAt?: number;
 }
 
 export type FireDecision =
@@ -51,9 +53,11 @@ export function decideDue(draft: Draft, dueAt: number, facts: FireFacts): void {
   endRuns(draft, facts.ended);
   const { catchUpSeconds, catchUp: policy } = doc.definition;
   const fireAt = (due: number) => fireTime(doc._id, doc.definition, due);
+  const windowMs = (catchUpSeconds ?? DEFAULT_CATCH_UP_SECONDS) * 1000;
+  const sinceRestoreMs = Math.max(0, facts.nowMs - (facts.restoredAt ?? 0));
   const { run, missed } = catchUp({
     policy: policy ?? 'last-only',
-    windowMs: (catchUpSeconds ?? DEFAULT_CATCH_UP_SECONDS) * 1000,
+    windowMs: Math.min(windowMs, sinceRestoreMs),
     dueAt,
     nowMs: facts.nowMs,
     nextAfter: facts.nextDue,
@@ -61,7 +65,13 @@ export function decideDue(draft: Draft, dueAt: number, facts: FireFacts): void {
   });
   if (missed) {
     const lateS = Math.round((facts.nowMs - missed.from) / 1000);
-    miss(draft, missed, `${lateS} s late: beyond the catch-up window, or a later run takes its place`);
+    miss(
+      draft,
+      missed,
+      fireTime(doc._id, doc.definition, missed.from) < (facts.restoredAt ?? 0)
+        ? 'due before MongoDB was set back: it may have run'
+        : `${lateS} s late: beyond the catch-up window, or a later run takes its place`,
+    );
   }
   if (run !== undefined) startOrWait(draft, run);
   // The schedule may have paused itself: too many of its runs have failed.

@@ -150,6 +150,27 @@ describe('what a process that died had decided', () => {
     return decision.doc;
   };
 
+  test('is not run again where MongoDB was set back behind it: it is missed, the next one runs', () => {
+    const doc = created();
+    const due = { version: doc.version, dueAt: 10_000 };
+    const forgotten = decideFire(doc, due, { ...facts(12_000), restoredAt: 11_000 });
+    assert.ok(forgotten.kind === 'decided');
+    assert.deepEqual(
+      forgotten.doc.runs.map(({ outcome, reason }) => [outcome, reason]),
+      [['missed', 'due before MongoDB was set back: it may have run']],
+    );
+    assert.equal(forgotten.doc.next?.dueAt, 20_000);
+    const told = decidedBefore(forgotten.doc, forgotten.cause)!.messages.map(({ subject }) => subject);
+    assert.ok(!told.includes('runs'), 'nothing is started, it is only told');
+    const later = decideFire(
+      forgotten.doc,
+      { ...due, dueAt: 20_000 },
+      { ...facts(20_000), restoredAt: 11_000 },
+    );
+    assert.ok(later.kind === 'decided');
+    assert.equal(later.doc.runs.at(-1)?.outcome, 'published');
+  });
+
   test('is published when its timer comes again, though a command has armed the next run meanwhile', () => {
     const doc = fired(fired(created(), 10_000), 20_000);
     const again = decideFire(doc, { version: doc.version, dueAt: 10_000 }, facts(25_000));
