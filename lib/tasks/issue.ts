@@ -6,8 +6,8 @@ import { isDuplicateKey } from '../mongo/errors.ts';
 import type { TaskDocument } from '../store/task-document.ts';
 
 /**
- * Makes the task documents, or renews them for a new epoch: cursor, facts and owner stay, so that the next holder knows
- * what the last one knew. Guarded by epoch: done twice, or late, it changes nothing.
+ * Makes the task documents, or renews them for a new epoch: cursor, facts and `ownerSeq` stay, so that the next holder
+ * knows what the last one knew. Guarded by epoch: done twice, or late, it changes nothing.
  */
 export async function issueTasks(
   tasks: Collection<TaskDocument>,
@@ -41,7 +41,7 @@ export const earlierEpoch = (message: StepTask) => ({ _id: idOf(message), epoch:
 /** What a new epoch changes. */
 export const renewal = ({ epoch, config }: StepTask, ratePerSecond: number | null, atMs: number) => ({
   $set: { epoch, run: 'go' as const, out: true, done: false, config, ratePerSecond, progressAt: atMs },
-  $unset: { result: '' as const },
+  $unset: { result: '' as const, holder: '' as const },
 });
 
 /** The rest of a task document, as it is before anybody has held it. */

@@ -94,6 +94,14 @@ export async function advanceTask(
   return { run: found?.run ?? 'lost', progressVersion: found?.progressVersion ?? 0 };
 }
 
+/** Its holder gives it back as it is: whoever gets it next need not watch whether the holder still lives. */
+export async function releaseTask(
+  tasks: Collection<TaskDocument>,
+  task: Pick<TaskDocument, '_id' | 'ownerSeq'>,
+): Promise<void> {
+  await tasks.updateOne({ _id: task._id, ownerSeq: task.ownerSeq }, { $unset: { holder: '' } });
+}
+
 const leave = async (
   tasks: Collection<TaskDocument>,
   task: Pick<TaskDocument, '_id' | 'ownerSeq'>,

@@ -1,4 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { taskId } from '../../contracts/ids.ts';
+import type { StepTask } from '../../contracts/steps.ts';
 import { stepConsumerShape } from '../../contracts/streams.ts';
 import { deadSubject, STREAMS } from '../../contracts/subjects.ts';
 import { backoffMs } from '../../lib/lifecycle/backoff.ts';
@@ -8,6 +10,7 @@ import { deadLetter } from '../../lib/nats/dead-letter.ts';
 import type { Outcome } from '../../lib/nats/outcome.ts';
 import { type PullLoop, pullLoop } from '../../lib/nats/pull-loop.ts';
 import { ensureConsumer, type WantedConsumer } from '../../lib/nats/streams.ts';
+import { holderLives } from '../../lib/tasks/holder-lives.ts';
 import type { Step } from './step.ts';
 import { parseTask } from './task-message.ts';
 import { type Workshop, workOnTask } from './work-on-task.ts';
@@ -52,12 +55,25 @@ export function runner(options: RunnerOptions): Runner {
 
   async function handle(message: JsMsg, stopping: AbortSignal): Promise<Outcome> {
     const parsed = parseTask(message);
-    if (parsed.ok) return workOnTask(options, step, parsed.task, message, stopping);
+    if (parsed.ok) {
+      if (await isInGoodHands(parsed.task, stopping)) return 'leave';
+      if (stopping.aborted) return { nak: 0 };
+      return workOnTask(options, step, parsed.task, message, stopping);
+    }
     const { deliveryCount } = message.info;
     log.warn({ subject: message.subject, seq: message.seq, reason: parsed.reason, deliveryCount }, 'poison');
     if (deliveryCount < POISON_TRIES) return { nak: 0 };
     const subject = deadSubject(STREAMS.steps, message.subject);
     return deadLetter(publisher, message, { stream: STREAMS.dead, subject, reason: parsed.reason });
+  }
+
+  /** Left as it is, its holder goes on saying that it works on it, and acknowledges it at the end. */
+  async function isInGoodHands(task: StepTask, stopping: AbortSignal): Promise<boolean> {
+    const { batchId, incarnation, step: type, task: n, epoch } = task;
+    const id = taskId(batchId, incarnation, type, n);
+    const lives = await holderLives(options.store.tasks, { id, epoch }, stopping);
+    if (lives) log.info({ batchId, task: n, epoch }, 'the task came back, its holder lives: left to it');
+    return lives;
   }
 
   const running = part(`step ${step.type}`, async ({ run }) => {

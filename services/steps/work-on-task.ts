@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import { taskId } from '../../contracts/ids.ts';
 import type { StepResult, StepTask } from '../../contracts/steps.ts';
+import { withTimeout } from '../../lib/lifecycle/deadline.ts';
 import type { Outcome } from '../../lib/nats/outcome.ts';
 import type { Publisher } from '../../lib/nats/publish.ts';
 import type { BatchDocument } from '../../lib/store/batch-document.ts';
 import type { Store } from '../../lib/store/collections.ts';
 import type { TaskDocument } from '../../lib/store/task-document.ts';
-import { completeTask, takeTask, yieldTask } from '../../lib/tasks/take.ts';
+import { completeTask, releaseTask, takeTask, yieldTask } from '../../lib/tasks/take.ts';
 import { type Answer, type Carrier, failed, publishAnswer } from './answer.ts';
 import { stepContext } from './context.ts';
 import type { StepMetrics } from './metrics.ts';
@@ -21,6 +22,8 @@ export interface Workshop {
   holder: string;
   progressEveryMs: number;
 }
+
+const RELEASE_WITHIN_MS = 1_000;
 
 /** How a task ended here, and what becomes of its message. */
 interface Ended {
@@ -80,7 +83,16 @@ export async function workOnTask(
       return ended.told;
     } finally {
       endTask({ outcome });
+      if (outcome === 'left' || outcome === 'returned') await release(task);
       metrics.tasksInHand.dec({ step: step.type });
+    }
+  }
+
+  async function release(task: TaskDocument): Promise<void> {
+    try {
+      await withTimeout(releaseTask(store.tasks, task), RELEASE_WITHIN_MS, 'giving a task back');
+    } catch (err) {
+      log.info({ err }, 'the task still names its holder: the next one will wait a moment');
     }
   }
 

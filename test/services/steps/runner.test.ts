@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { UpdateFilter } from 'mongodb';
 import Type from 'typebox';
 import { taskId } from '../../../contracts/ids.ts';
 import { deadSubject, parseEventSubject, STREAMS, stepSubject } from '../../../contracts/subjects.ts';
@@ -7,6 +8,8 @@ import { resolveChain } from '../../../lib/batch/chain.ts';
 import { deadHeader } from '../../../lib/nats/dead-letter.ts';
 import { request, ServiceError } from '../../../lib/nats/request.ts';
 import { readStepTypes } from '../../../lib/steps/step-types.ts';
+import type { TaskDocument } from '../../../lib/store/task-document.ts';
+import { holderLives } from '../../../lib/tasks/holder-lives.ts';
 import { type Step, type StepContext, StepFailure } from '../../../services/steps/step.ts';
 import { type Rig, testRig } from './support.ts';
 
@@ -228,6 +231,38 @@ describe('a task of a custom step', () => {
     assert.deepEqual(body.result, { data: { from: 5 } });
     assert.deepEqual(holders, ['first', 'second']);
     assert.ok(performance.now() - leftAt < 4_000, 'it did not wait for the redelivery');
+  });
+});
+
+describe('the holder of a task that came back', () => {
+  const holderOf = async (id: string) => {
+    const batch = await rig.batch(id, {});
+    await rig.issue(batch, 'nobody-serves');
+    const task = { id: taskId(id, 'l1', 'nobody-serves', 0), epoch: 1 };
+    const lives = () => holderLives(rig.store.tasks, task, new AbortController().signal, 60_000);
+    const write = (change: UpdateFilter<TaskDocument>) => rig.store.tasks.updateOne({ _id: task.id }, change);
+    return { task, lives, write };
+  };
+
+  it('lives where it goes on writing, or somebody else has begun to', async () => {
+    for (const moved of ['progressVersion', 'ownerSeq'] as const) {
+      const { lives, write } = await holderOf(`lives-${moved}`);
+      await write({ $set: { holder: 'h' } });
+      const answer = lives();
+      const writing = setInterval(() => void write({ $inc: { [moved]: 1 } }), 20);
+      assert.equal(await answer, true);
+      clearInterval(writing);
+    }
+  });
+
+  it('does not where nothing is written, nobody has it, or it has come to its end', async () => {
+    const { task, lives, write } = await holderOf('dead');
+    assert.equal(await lives(), false, 'nobody took it yet');
+    await write({ $set: { holder: 'h' } });
+    assert.equal(await holderLives(rig.store.tasks, task, new AbortController().signal, 500), false);
+    const answer = lives();
+    await write({ $set: { out: false } });
+    assert.equal(await answer, false);
   });
 });
 
