@@ -2,21 +2,25 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BUILT, build } from './engine/child-process.ts';
 import { checkoutDir, newRunId, runtimeDir } from './servers/runtime-dir.ts';
 import { type Servers, startServers } from './servers/start-servers.ts';
+import { COMPILED, compileSources } from './testing/compile.ts';
+import { durationsOf, keepDurations } from './testing/durations.ts';
 import { endLeaked, leakedProcesses, runMarker } from './testing/leaked-processes.ts';
 import { findNatsCli } from './testing/nats-cli.ts';
+import { longestFirst } from './testing/order-files.ts';
 import { allTestFiles, selectFiles } from './testing/select-files.ts';
 
 const usage = `npm test -- [options] [words]
   words                 only test files whose path contains one of them (smpp, test/lib/nats); chaos and bench run only so
-  --concurrency <n>     test files at a time (3)
+  --concurrency <n>     test files at a time (5)
   --timeout <seconds>   for each file (180; 900 with chaos or bench)
   --name <pattern>      only tests whose name matches
   --spec                every test's name, and output as it comes
+  --record              keep how long each file took in test/durations.json, by which they are ordered
 `;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -26,10 +30,11 @@ function options() {
     return parseArgs({
       allowPositionals: true,
       options: {
-        concurrency: { type: 'string', default: '3' },
+        concurrency: { type: 'string', default: '5' },
         timeout: { type: 'string' },
         name: { type: 'string' },
         spec: { type: 'boolean', default: false },
+        record: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -44,24 +49,24 @@ interface TestFile {
   source: string;
 }
 
-/** Of the whole engine: the longest ones. */
+/** Of the whole engine. */
 const RIG = /\/rig\.ts'/;
 
-/**
- * The longest first, those that need servers next, those that need the nats CLI when it is there; at the end many short ones
- * keep all lanes busy.
- */
+const NATS_CLI = /findNatsCli/;
+
 async function readFiles(paths: readonly string[]): Promise<TestFile[]> {
-  const files = await Promise.all(
+  return Promise.all(
     paths.map(async (path) => ({ path, source: await readFile(join(checkoutDir, path), 'utf8') })),
   );
-  const rank = ({ path, source }: TestFile): number => {
-    if (path.startsWith('test/interop/')) return 2;
-    if (RIG.test(source)) return 0;
-    if (/\/support\//.test(source) || path.startsWith('test/services/')) return 1;
-    return 3;
-  };
-  return files.sort((a, b) => rank(a) - rank(b));
+}
+
+async function inOrder(files: readonly TestFile[]): Promise<string[]> {
+  const sources = new Map(files.map(({ path, source }) => [path, source]));
+  return longestFirst([...sources.keys()], await durationsOf(), {
+    isLong: (path) => RIG.test(sources.get(path)!),
+    // The nats CLI may have to be compiled first.
+    isLate: (path) => NATS_CLI.test(sources.get(path)!),
+  });
 }
 
 /** The MongoDB-compatible server that the files share; null where none of them needs it or the caller brings one. */
@@ -85,21 +90,30 @@ async function builtForEngines(files: readonly TestFile[]): Promise<boolean> {
   return true;
 }
 
-async function runFiles(files: readonly TestFile[], environment: NodeJS.ProcessEnv): Promise<boolean> {
+async function runFiles(files: readonly string[], environment: NodeJS.ProcessEnv): Promise<boolean> {
   const { values } = options();
-  const isSlow = files.some(({ path: file }) => /^test\/(chaos|bench)\//.test(file));
+  const isSlow = files.some((path) => /^test\/(chaos|bench)\//.test(path));
   const timeoutMs = Number(values.timeout ?? (isSlow ? 900 : 180)) * 1000;
-  const reporter = values.spec ? 'spec' : new URL('./testing/reporter.mjs', import.meta.url).href;
-  const deadline = new URL('./testing/file-deadline.mjs', import.meta.url).href;
-  const args = ['--import', import.meta.resolve('tsx'), '--import', deadline];
-  args.push('--test', `--test-reporter=${reporter}`, `--test-concurrency=${values.concurrency}`);
-  if (values.name) args.push(`--test-name-pattern=${values.name}`);
-  const child = spawn(process.execPath, [...args, ...files.map(({ path }) => path)], {
+  const beside = (file: string): string => fileURLToPath(new URL(`./testing/${file}`, import.meta.url));
+  const args = [
+    '--enable-source-maps',
+    '--import',
+    beside('compiled.mjs'),
+    '--import',
+    beside('file-deadline.mjs'),
+  ];
+  args.push(beside('run-files.mjs'), `--concurrency=${values.concurrency}`);
+  if (values.name) args.push(`--name=${values.name}`);
+  if (values.spec) args.push('--spec');
+  const record = join(environment.SMSBATCH_LOG_DIR!, 'seconds.json');
+  if (values.record) args.push(`--record=${record}`);
+  const child = spawn(process.execPath, [...args, ...files], {
     cwd: checkoutDir,
     stdio: 'inherit',
     env: { ...environment, SMSBATCH_TEST_FILE_MS: `${timeoutMs}` },
   });
   const [code] = await once(child, 'exit');
+  if (values.record && code === 0) await keepDurations(record);
   return code === 0;
 }
 
@@ -121,21 +135,26 @@ async function main(): Promise<number> {
   await mkdir(logDir, { recursive: true });
   const environment: NodeJS.ProcessEnv = { ...process.env, SMSBATCH_LOG_DIR: logDir };
   // Compiled meanwhile, where it has to be; the tests that need it wait for it.
-  if (files.some(({ source }) => source.includes('findNatsCli'))) void findNatsCli();
-  const isBuilt = await builtForEngines(files);
-  const mongo = await sharedMongo(files, environment);
+  if (files.some(({ source }) => NATS_CLI.test(source))) void findNatsCli();
+  const [compiled, isBuilt, mongo] = await Promise.all([
+    compileSources(runId),
+    builtForEngines(files),
+    sharedMongo(files, environment),
+  ]);
   say(`${files.length} test files, ${values.concurrency} at a time, Node ${process.versions.node}`);
   let passed: boolean;
   try {
-    passed = await runFiles(files, {
+    passed = await runFiles(await inOrder(files), {
       ...environment,
       [runMarker]: runId,
+      [COMPILED]: pathToFileURL(`${compiled}/`).href,
       SMSBATCH_TEST_FILES: `${files.length}`,
       ...(isBuilt && { [BUILT]: '1' }),
       ...(mongo && { SMSBATCH_TEST_MONGODB_URL: mongo.mongoUrl }),
     });
   } finally {
     await mongo?.stop();
+    await rm(compiled, { recursive: true, force: true });
   }
   const leaked = await leakedProcesses(runId);
   endLeaked(leaked);

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 
 const fixture = fileURLToPath(new URL('fixtures/service.ts', import.meta.url));
 
@@ -11,7 +12,7 @@ async function run(
   env: Record<string, string>,
   onLine: (line: string, kill: (s: NodeJS.Signals) => void) => void,
 ) {
-  const child = spawn(process.execPath, ['--import', 'tsx', fixture], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, fixture], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

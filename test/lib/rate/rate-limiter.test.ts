@@ -11,6 +11,7 @@ import { type RateLimiter, rateLimiter } from '../../../lib/rate/rate-limiter.ts
 import { reserveScript } from '../../../lib/rate/rate-scripts.ts';
 import { connectRedis, type RedisView } from '../../../lib/redis/connect.ts';
 import { runScript } from '../../../lib/redis/script.ts';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 import { testServers } from '../../support/servers.ts';
 import { assertWithin, type Grant } from './window-check.ts';
 
@@ -101,9 +102,7 @@ describe('the script', () => {
     const fixture = fileURLToPath(new URL('fixtures/greedy.ts', import.meta.url));
     // Each goes on until both have their grants, however slow this machine is: one that starved would run for ever.
     const env = { ...process.env, REDIS_URL: servers.redisUrl, GRANTS: '60', PROCESSES: '2', RATE: '400' };
-    const both = [1, 2].map(() =>
-      run(process.execPath, ['--import', 'tsx', fixture], { env, timeout: 50_000 }),
-    );
+    const both = [1, 2].map(() => run(process.execPath, [...TYPESCRIPT, fixture], { env, timeout: 50_000 }));
     // Together, however long each of them takes to load.
     while ((await view.redis.get('ready')) !== '2') await sleep(10);
     await view.redis.rpush('go', 1, 2);

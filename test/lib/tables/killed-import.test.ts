@@ -10,6 +10,7 @@ import { placeRows } from '../../../lib/tables/place-rows.ts';
 import { removeOrphans } from '../../../lib/tables/remove-orphans.ts';
 import type { RowSource } from '../../../lib/tables/row-source.ts';
 import { givenRows } from '../../../lib/tables/sources/given-rows.ts';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 import { testServers } from '../../support/servers.ts';
 import { mobile, rowsOf, silent } from './support.ts';
 
@@ -38,13 +39,9 @@ describe('an import that dies', () => {
   it('by kill -9 leaves the table as it was; its chunks go later', async () => {
     const before = await store.tables.findOne({ _id: 't' });
     const fixture = fileURLToPath(new URL('fixtures/endless-import.ts', import.meta.url));
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', fixture, servers.mongoUrl, servers.mongoDatabase],
-      {
-        stdio: 'inherit',
-      },
-    );
+    const child = spawn(process.execPath, [...TYPESCRIPT, fixture, servers.mongoUrl, servers.mongoDatabase], {
+      stdio: 'inherit',
+    });
     const exited = once(child, 'exit');
     while ((await store.sourceChunks.countDocuments({ table: 't' })) < 20) {
       assert.equal(child.exitCode, null);

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 import type { StartedServer } from '../../../scripts/servers/start-servers.ts';
 
 const program = fileURLToPath(new URL('./fixtures/start-and-wait.ts', import.meta.url));
@@ -32,14 +33,10 @@ function isServed(port: number): Promise<boolean> {
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
   test(`servers and data go when their starter gets ${signal}`, async () => {
     const environment = { ...process.env, NATS_URL: '', REDIS_ADDR: '' };
-    const child = spawn(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), program, 'nats', 'redis'],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-        env: environment,
-      },
-    );
+    const child = spawn(process.execPath, [...TYPESCRIPT, program, 'nats', 'redis'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: environment,
+    });
     const [line] = await once(createInterface(child.stdout), 'line');
     const { started, logDir } = JSON.parse(line) as {
       started: (StartedServer & { url: string })[];

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 
 const program = fileURLToPath(new URL('./fixtures/start-and-wait.ts', import.meta.url));
 
@@ -18,7 +19,7 @@ after(() => rm(runtime, { recursive: true, force: true }));
 
 /** A process of its own that needs nats-server, with nothing on PATH but what pip needs. */
 async function start(environment: NodeJS.ProcessEnv): Promise<{ origin: string | null; stderr: string }> {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, 'nats'], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, program, 'nats'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,

@@ -8,6 +8,7 @@ import type { DeliveryReceipt } from '../../../contracts/receipts.ts';
 import { STREAMS } from '../../../contracts/subjects.ts';
 import { seededRandom } from '../../../lib/random/seeded-random.ts';
 import { accountOf } from '../../../lib/stats/account.ts';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 import { type SentBatch, type SentRecipient, sentBatch, storeSentBatch } from '../../support/sent-batch.ts';
 import { testServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
@@ -65,7 +66,7 @@ async function countIsExact(sent: SentBatch): Promise<void> {
 
 function startVictim(): ChildProcess {
   return fork(fileURLToPath(new URL('fixtures/receipts-process.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
+    execArgv: TYPESCRIPT,
     env: {
       ...process.env,
       NATS_URL: servers.natsUrl,

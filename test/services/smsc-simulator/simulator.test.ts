@@ -9,6 +9,7 @@ import { canonicalMessageId, messageIdVariants } from '../../../lib/smpp/message
 import type { DeliverSm } from '../../../lib/smpp/read-message.ts';
 import { parseReceipt } from '../../../lib/smpp/receipt.ts';
 import type { OutboundMessage } from '../../../lib/smpp/submit-sm.ts';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 import type {
   BehaviourChange,
   IdDialect,
@@ -423,7 +424,7 @@ describe('the simulator as a process, with a foreign client', () => {
   async function startProcess(flags: string[]) {
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', main, '--smpp-port', '0', '--http-port', '0', ...flags],
+      [...TYPESCRIPT, main, '--smpp-port', '0', '--http-port', '0', ...flags],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
       },
@@ -553,7 +554,7 @@ describe('the simulator as a process, with a foreign client', () => {
   });
 
   it('with a wrong configuration says what is wrong, and ends', async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', main, '--smpp-port', 'x', '--ledger', 'half'], {
+    const child = spawn(process.execPath, [...TYPESCRIPT, main, '--smpp-port', 'x', '--ledger', 'half'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let errors = '';

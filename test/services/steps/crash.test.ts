@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { noOutcomes } from '../../../contracts/outcomes.ts';
 import { issueTasks } from '../../../lib/tasks/issue.ts';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 import { PLAIN_STEPS } from '../../../services/steps/built-in-steps.ts';
 import { preparationStep } from '../../../services/steps/preparation/step.ts';
 import { CROWD, crowdedBucket, type Rig, testRig } from './support.ts';
@@ -27,7 +28,7 @@ after(() => {
 
 function start(fixture: string, args: string[]): ChildProcess {
   const path = fileURLToPath(new URL(`./fixtures/${fixture}`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   started.push(child);

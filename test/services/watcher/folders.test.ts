@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { ConfigError } from '../../../lib/config/read-config.ts';
+import { TYPESCRIPT } from '../../../scripts/engine/typescript-loader.ts';
 import { readFolders } from '../../../services/watcher/folders/folder-config.ts';
 import {
   type KnownFiles,
@@ -89,7 +90,7 @@ describe('WATCHER_FOLDERS', () => {
   });
 
   it('stops the start with exit code 2, and says why', async () => {
-    const started = run(process.execPath, ['--import', 'tsx', 'services/main.ts', 'watcher'], {
+    const started = run(process.execPath, [...TYPESCRIPT, 'services/main.ts', 'watcher'], {
       env: { ...process.env, WATCHER_FOLDERS: '[{"name":"drop","path":"/drop"}]' },
       timeout: 60_000,
     });

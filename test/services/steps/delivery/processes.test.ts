@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { taskId } from '../../../../contracts/ids.ts';
 import { totalOf } from '../../../../contracts/outcomes.ts';
+import { TYPESCRIPT } from '../../../../scripts/engine/typescript-loader.ts';
 import { type Simulator, startSimulator } from '../../../../services/smsc-simulator/simulator.ts';
 import type { FaultPoint } from '../../../../services/steps/delivery/faults.ts';
 import { testServers } from '../../../support/servers.ts';
@@ -61,7 +62,7 @@ function startWorker(jobs: WorkerJob[], point: FaultPoint, times: number): Worke
     times,
   };
   const main = new URL('./fixtures/worker-main.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, ['--import', 'tsx', main, JSON.stringify(plan)], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, main, JSON.stringify(plan)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
