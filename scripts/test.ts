@@ -16,7 +16,7 @@ import { allTestFiles, selectFiles } from './testing/select-files.ts';
 
 const usage = `npm test -- [options] [words]
   words                 only test files whose path contains one of them (smpp, test/lib/nats); chaos and bench run only so
-  --concurrency <n>     test files at a time (5)
+  --concurrency <n>     test files at a time (4)
   --timeout <seconds>   for each file (180; 900 with chaos or bench)
   --name <pattern>      only tests whose name matches
   --spec                every test's name, and output as it comes
@@ -30,7 +30,7 @@ function options() {
     return parseArgs({
       allowPositionals: true,
       options: {
-        concurrency: { type: 'string', default: '5' },
+        concurrency: { type: 'string', default: '4' },
         timeout: { type: 'string' },
         name: { type: 'string' },
         spec: { type: 'boolean', default: false },
@@ -147,7 +147,7 @@ async function main(): Promise<number> {
     passed = await runFiles(await inOrder(files), {
       ...environment,
       [runMarker]: runId,
-      [COMPILED]: pathToFileURL(`${compiled}/`).href,
+      [COMPILED]: `${pathToFileURL(checkoutDir)} ${pathToFileURL(`${compiled}/`)}`,
       SMSBATCH_TEST_FILES: `${files.length}`,
       ...(isBuilt && { [BUILT]: '1' }),
       ...(mongo && { SMSBATCH_TEST_MONGODB_URL: mongo.mongoUrl }),

@@ -1,8 +1,7 @@
-/** For `node`: so that it runs a TypeScript program of this project; in a test run what the run has compiled. */
-export const TYPESCRIPT = [
-  ...(process.env.SMSBATCH_TEST_COMPILED ? ['--enable-source-maps'] : []),
-  '--import',
-  process.env.SMSBATCH_TEST_COMPILED
-    ? new URL('../testing/compiled.mjs', import.meta.url).href
-    : import.meta.resolve('tsx'),
-];
+/** In a test run what it has compiled; not in another checkout that a test may start programs of. */
+const isCompiled = process.env.SMSBATCH_TEST_COMPILED?.startsWith(`${new URL('../../', import.meta.url)} `);
+
+/** For `node`: so that it runs a TypeScript program of this project. */
+export const TYPESCRIPT = isCompiled
+  ? ['--enable-source-maps', '--import', new URL('../testing/compiled.mjs', import.meta.url).href]
+  : ['--import', import.meta.resolve('tsx')];

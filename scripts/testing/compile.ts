@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { checkoutDir, createRunDir, runtimeDir } from '../servers/runtime-dir.ts';
 
-/** Where the sources of this run lie compiled, as a URL: see compiled-hooks.mjs. */
+/** URLs of a checkout and of the folder in which its sources lie compiled for this run: see compiled-hooks.mjs. */
 export const COMPILED = 'SMSBATCH_TEST_COMPILED';
 
 /**

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 
 const root = new URL('../../', import.meta.url).href;
-const compiled = process.env.SMSBATCH_TEST_COMPILED;
+const [, compiled] = process.env.SMSBATCH_TEST_COMPILED.split(' ');
 
 export function resolve(specifier, context, next) {
   // The compiler has written .js for .ts.
