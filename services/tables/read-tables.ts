@@ -23,15 +23,14 @@ export async function getTable(
   { tables, imports }: Tables,
   { table, importId }: TableGetRequest,
 ): Promise<TableGetAnswer> {
-  const [found, statuses] = await Promise.all([
-    tables.findOne({ _id: table }, { projection: SHOWN }),
-    imports
-      .find(
-        { table, ...(importId !== undefined && { _id: importId }) },
-        { sort: { startedAt: -1 }, limit: IMPORTS_SHOWN, batchSize: IMPORTS_SHOWN },
-      )
-      .toArray(),
-  ]);
+  // In this order: what an import says it has made is there.
+  const statuses = await imports
+    .find(
+      { table, ...(importId !== undefined && { _id: importId }) },
+      { sort: { startedAt: -1 }, limit: IMPORTS_SHOWN, batchSize: IMPORTS_SHOWN },
+    )
+    .toArray();
+  const found = await tables.findOne({ _id: table }, { projection: SHOWN });
   if (importId !== undefined && statuses.length === 0) throw noSuchImport(table, importId);
   if (!found && statuses.length === 0) throw noSuchTable(table);
   const now = Date.now();
