@@ -15,8 +15,8 @@ import {
 import { checkLedger } from '../../scripts/engine/check-ledger.ts';
 import type { Child } from '../../scripts/engine/child-process.ts';
 import { startEngine } from '../../scripts/engine/engine.ts';
+import { engineRig, HOST, type Rig, sumOf, WORKER } from '../engine/rig.ts';
 import { until } from '../support/until.ts';
-import { engineRig, HOST, type Rig, sumOf, WORKER } from './rig.ts';
 
 const TOTAL = 800;
 /** Not over before it is told to hurry. */
