@@ -6,7 +6,7 @@ import { callApi } from '../engine/api.ts';
 import { campaignPeople } from './campaign.ts';
 import { type CarrierPages, familyOf, readCarrierBook, SCHEDULE_SENDER } from './carrier-book.ts';
 import { checkEnds, checkPoison, checkRaws, readEvents } from './check-ends.ts';
-import { checkFamily, type Family, type FamilyFigures, noFindings } from './check-family.ts';
+import { checkFamily, type Family, type FamilyFigures, noFigures } from './check-family.ts';
 import { lateSubmits } from './check-stops.ts';
 import { saveEvidence } from './evidence.ts';
 import type { FaultDone } from './fault.ts';
@@ -42,9 +42,8 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
   const all = await allBatches(scene);
   // What still goes on has no books to compare.
   const batches = settled.broken ? endedFamilies(all) : all;
-  const figures = await checkBooks(scene, batches);
-  const book = await readCarrierBook(world.simulator.ledger());
-
+  const book = await readBook(scene);
+  const figures = await checkBooks(scene, batches, book);
   const strangeSenders = strangers(book, all);
 
   const stops = { stops: 0, lateAfterPause: 0, lateAfterAbort: 0, lateFromFrozen: 0, latestMs: 0 };
@@ -68,7 +67,6 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
   const summary = await world.simulator.summary();
   const struck = faults.flatMap(({ targets }) => targets.filter(isWorker));
   const resolvable = figures.resolved + figures.unknownReceived;
-  const never = schedule.unexplained.length;
 
   const result: ChaosResult = {
     ok: false,
@@ -113,7 +111,7 @@ export async function checkAll(scene: Scene, settled: Settled): Promise<ChaosRes
     endedOpen: events.endedOpen.length,
     scheduledRuns: schedule.dues.length,
     scheduledTwice: scene.campaign.twice.length,
-    scheduledNever: never,
+    scheduledNever: schedule.unexplained.length,
     redisDiffers: differing.length,
     rawCommands: users.raws.length,
     silent: silent.length,
@@ -153,20 +151,16 @@ export function endedFamilies(batches: readonly BatchDocument[]): BatchDocument[
   return batches.filter((batch) => !open.has(keyOf(batch)));
 }
 
+export const readBook = ({ world }: Scene): Promise<Map<string, CarrierPages>> =>
+  readCarrierBook(world.simulator.ledger());
+
 /** Three books of each family: ours, the carrier's, the table. */
-export async function checkBooks(scene: Scene, batches: readonly BatchDocument[]): Promise<FamilyFigures> {
-  const { store, world, users } = scene;
-  const book = await readCarrierBook(world.simulator.ledger());
-  const sum: FamilyFigures = {
-    ...noFindings(),
-    messages: 0,
-    unknown: 0,
-    unknownReceived: 0,
-    resolved: 0,
-    resentDoubles: 0,
-    resent: 0,
-    examples: [],
-  };
+export async function checkBooks(
+  { store, users }: Scene,
+  batches: readonly BatchDocument[],
+  book: Map<string, CarrierPages>,
+): Promise<FamilyFigures> {
+  const sum = noFigures();
   for (const family of familiesOf(batches, users.batches)) {
     const { examples, ...figures } = await checkFamily(store, family, book.get(family.key));
     for (const [name, value] of Object.entries(figures)) sum[name as keyof typeof figures] += value;

@@ -58,16 +58,7 @@ export async function checkFamily(
   { key, batches, people }: Family,
   pages: CarrierPages | undefined,
 ): Promise<FamilyFigures> {
-  const figures: FamilyFigures = {
-    ...noFindings(),
-    messages: 0,
-    unknown: 0,
-    unknownReceived: 0,
-    resolved: 0,
-    resentDoubles: 0,
-    resent: 0,
-    examples: [],
-  };
+  const figures = noFigures();
   const note = (phone: string, what: string): void => {
     if (figures.examples.length < EXAMPLES) figures.examples.push(`${key} ${phone}: ${what}`);
   };
@@ -149,10 +140,17 @@ export async function checkFamily(
   }
 }
 
-export const noFindings = (): Findings => ({
+export const noFigures = (): FamilyFigures => ({
   lost: 0,
   doubled: 0,
   unexpected: 0,
   wronglyClaimed: 0,
   identityBroken: 0,
+  messages: 0,
+  unknown: 0,
+  unknownReceived: 0,
+  resolved: 0,
+  resentDoubles: 0,
+  resent: 0,
+  examples: [],
 });

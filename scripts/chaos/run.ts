@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { Attempts } from './attempts.ts';
 import { Campaign } from './campaign.ts';
-import { allBatches, checkAll, checkBooks, endedFamilies } from './check-all.ts';
+import { allBatches, checkAll, checkBooks, endedFamilies, readBook } from './check-all.ts';
 import { makeFault } from './faults.ts';
 import type { Plan } from './plan.ts';
 import type { ChaosResult } from './result.ts';
@@ -99,7 +99,9 @@ async function look({ users, forward }: Scene, signal: AbortSignal): Promise<voi
 async function readBooks(scene: Scene, ending: AbortController): Promise<void> {
   while (await sleep(BOOKS_EVERY_MS, ending.signal)) {
     try {
-      const findings = await checkBooks(scene, endedFamilies(await allBatches(scene)));
+      // Ours first: what it claims by now, the carrier has.
+      const batches = endedFamilies(await allBatches(scene));
+      const findings = await checkBooks(scene, batches, await readBook(scene));
       const broken = findings.lost + findings.doubled + findings.unexpected + findings.wronglyClaimed;
       if (broken + findings.identityBroken + scene.forward.backwards.length === 0) continue;
       scene.say('A promise is broken: the run ends.');

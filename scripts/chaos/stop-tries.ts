@@ -95,7 +95,7 @@ class StopTries {
   async run(): Promise<StopTriesResult> {
     for (const { table, rows } of RATES) await this.#scene.table(table, rows);
     await Promise.all(Array.from({ length: LANES }, (_, lane) => this.#lane(lane)));
-    await this.#finish();
+    await this.#scene.finish([...this.#batches]);
     return this.#judge();
   }
 
@@ -175,19 +175,6 @@ class StopTries {
     worker.kill('SIGCONT');
     freeze.toMs = Date.now();
     this.#freezing = false;
-  }
-
-  /** The rest goes out at full speed, so that all of the books can be compared. */
-  async #finish(): Promise<void> {
-    const { nc } = this.#scene;
-    for (const id of this.#batches) {
-      try {
-        await callApi(nc, 'batch', 'update', { id, patch: { ratePerSecond: 5_000 } });
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-      }
-    }
-    for (const id of this.#batches) await callApi(nc, 'batch', 'wait', { id, timeoutMs: 120_000 }, 125_000);
   }
 
   async #judge(): Promise<StopTriesResult> {

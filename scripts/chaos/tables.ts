@@ -1,7 +1,5 @@
-import { Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { UPLOADS_STORE } from '../../contracts/subjects.ts';
-import { callApi } from '../engine/api.ts';
+import { importNumbers } from '../engine/import-numbers.ts';
 
 export interface TableOfPeople {
   name: string;
@@ -26,12 +24,12 @@ export const TABLES: readonly TableOfPeople[] = [
 /** A valid British mobile number for each index below ten million, as digits. */
 export const phoneOf = (index: number): string => `4473${String(index).padStart(8, '0')}`;
 
+/** A table of the first `rows` numbers. */
+export async function importTable(nc: NatsConnection, name: string, rows: number): Promise<void> {
+  const numbers = Array.from({ length: rows }, (_, index) => `+${phoneOf(index)}`);
+  await importNumbers(nc, name, numbers);
+}
+
 export async function importTables(nc: NatsConnection): Promise<void> {
-  const uploads = await new Objm(nc).open(UPLOADS_STORE);
-  for (const { name, rows } of TABLES) {
-    const lines = Array.from({ length: rows }, (_, index) => `+${phoneOf(index)}`);
-    await uploads.putBlob({ name: `${name}.csv` }, Buffer.from(`phone\n${lines.join('\n')}\n`));
-    const source = { kind: 'object', name: `${name}.csv` };
-    await callApi(nc, 'table', 'import', { table: name, source, wait: true }, 120_000);
-  }
+  for (const { name, rows } of TABLES) await importTable(nc, name, rows);
 }

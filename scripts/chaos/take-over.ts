@@ -4,7 +4,7 @@ import { commandSubject } from '../../contracts/subjects.ts';
 import { sleep } from '../../lib/lifecycle/sleep.ts';
 import { seededRandom } from '../../lib/random/seeded-random.ts';
 import type { TaskDocument } from '../../lib/store/task-document.ts';
-import { ApiError, callApi } from '../engine/api.ts';
+import { callApi } from '../engine/api.ts';
 import { metricOf } from '../engine/metrics.ts';
 import { type Books, figuresOf, HOSTS, openTriesScene, type TriesScene, WORKERS } from './tries-scene.ts';
 
@@ -94,7 +94,7 @@ class TakeOver {
       this.#moved[kind].push(movedMs);
       say(`${kind}: moved on after ${Math.round(movedMs)} ms`);
     }
-    await this.#finish();
+    await this.#scene.finish([...this.#batches]);
     const { writes, turns, withWork, counted } = this.#refused;
     return {
       seed,
@@ -226,18 +226,6 @@ class TakeOver {
     if (withWork) this.#refused.withWork += 1;
     if (withWork && counted > 0) this.#refused.counted += 1;
     return counted;
-  }
-
-  async #finish(): Promise<void> {
-    const { nc } = this.#scene;
-    for (const id of this.#batches) {
-      try {
-        await callApi(nc, 'batch', 'update', { id, patch: { ratePerSecond: 5_000 } });
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-      }
-    }
-    for (const id of this.#batches) await callApi(nc, 'batch', 'wait', { id, timeoutMs: 120_000 }, 125_000);
   }
 }
 

@@ -1,18 +1,16 @@
-import { Objm } from '@nats-io/obj';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { BatchView } from '../../contracts/batch-api.ts';
-import { UPLOADS_STORE } from '../../contracts/subjects.ts';
 import { silentLogger } from '../../lib/log/logger.ts';
 import { connectMongo } from '../../lib/mongo/connect.ts';
 import { type Store, storeOf } from '../../lib/store/collections.ts';
-import { callApi } from '../engine/api.ts';
+import { ApiError, callApi } from '../engine/api.ts';
 import { checkLedger, type LedgerCheck } from '../engine/check-ledger.ts';
 import { BUILT, build, type Child } from '../engine/child-process.ts';
 import { CleanUp } from '../engine/clean-up.ts';
 import { startEngine } from '../engine/engine.ts';
 import { type LedgerEntry, type Simulator, startSimulator } from '../engine/simulator.ts';
 import { type Servers, startServers } from '../servers/start-servers.ts';
-import { phoneOf } from './tables.ts';
+import { importTable } from './tables.ts';
 
 const PROCESSES: Readonly<Record<string, readonly string[]>> = {
   'host-a': ['batch', 'tables', 'receipts', 'stats', 'watcher'],
@@ -35,6 +33,8 @@ export interface TriesScene extends AsyncDisposable {
   table(name: string, rows: number): Promise<void>;
   /** Creates and starts a batch over a table, its id as its sender; resolves when its delivery runs. */
   begin(id: string, table: string, more: object): Promise<void>;
+  /** The rest of these batches goes out at full speed, so that all of the books can be compared. */
+  finish(ids: readonly string[]): Promise<void>;
   /** Our books against the carrier's, recipient by recipient. */
   books(ids: readonly string[]): Promise<Books>;
 }
@@ -99,12 +99,16 @@ export async function openTriesScene(label: string, behaviour: object): Promise<
       process: (name) => processes.get(name)!,
       start,
       begin,
-      async table(name, rows) {
-        const uploads = await new Objm(nc).open(UPLOADS_STORE);
-        const lines = Array.from({ length: rows }, (_, index) => `+${phoneOf(index)}`);
-        await uploads.putBlob({ name: `${name}.csv` }, Buffer.from(`phone\n${lines.join('\n')}\n`));
-        const source = { kind: 'object', name: `${name}.csv` };
-        await callApi(nc, 'table', 'import', { table: name, source, wait: true }, 120_000);
+      table: (name, rows) => importTable(nc, name, rows),
+      async finish(ids) {
+        for (const id of ids) {
+          try {
+            await callApi(nc, 'batch', 'update', { id, patch: { ratePerSecond: 5_000 } });
+          } catch (error) {
+            if (!(error instanceof ApiError)) throw error;
+          }
+        }
+        for (const id of ids) await callApi(nc, 'batch', 'wait', { id, timeoutMs: 120_000 }, 125_000);
       },
       books: (ids) => compareBooks(store, simulator, ids),
       [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),

@@ -155,42 +155,25 @@ export class Users {
 
   /** A child with the refused ones of a batch that has ended. */
   async retry([who = 0]: readonly number[]): Promise<void> {
-    const parent = oneOf(this.#parents(['Succeeded']), who);
-    if (!parent) return;
-    parent.hasChild = true;
-    const id = `${parent.id}-r`;
-    const body = { id: parent.id, filter: { outcomes: ['rejected'] }, childId: id, start: true };
-    await this.#make({
-      id,
-      family: parent.family,
-      table: parent.table,
-      parent: parent.id,
-      body,
-      verb: 'retry',
-    });
+    await this.#makeChild('retry', who, 'Succeeded', { filter: { outcomes: ['rejected'] } });
   }
 
   /** A new batch with what an aborted one did not send. */
   async clone([who = 0]: readonly number[]): Promise<void> {
-    const parent = oneOf(this.#parents(['Aborted']), who);
-    if (!parent) return;
-    parent.hasChild = true;
-    const id = `${parent.id}-c`;
-    const body = { id: parent.id, childId: id, start: true };
-    await this.#make({
-      id,
-      family: parent.family,
-      table: parent.table,
-      parent: parent.id,
-      body,
-      verb: 'clone',
-    });
+    await this.#makeChild('clone', who, 'Aborted', {});
   }
 
-  #parents(states: readonly string[]): KnownBatch[] {
-    return [...this.batches.values()].filter(
-      ({ state, parent, hasChild }) => !parent && !hasChild && states.includes(state ?? ''),
+  async #makeChild(verb: 'retry' | 'clone', who: number, parentState: string, more: object): Promise<void> {
+    const parents = [...this.batches.values()].filter(
+      ({ state, parent, hasChild }) => !parent && !hasChild && state === parentState,
     );
+    const parent = oneOf(parents, who);
+    if (!parent) return;
+    parent.hasChild = true;
+    const { family, table } = parent;
+    const id = `${parent.id}-${verb[0]}`;
+    const body = { id: parent.id, ...more, childId: id, start: true };
+    await this.#make({ id, family, table, parent: parent.id, body, verb });
   }
 
   #steerable(): KnownBatch[] {

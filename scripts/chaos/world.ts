@@ -185,7 +185,6 @@ export class World implements AsyncDisposable {
   async strike(name: string, strike: Strike): Promise<boolean> {
     const child = this.#processes.get(name);
     if (!child || this.#down.has(name)) return false;
-    this.#down.add(name);
     const logFile = join(this.servers.logDir, `strikes-${++this.#strikes}.ndjson`);
     this.#down.add(name);
     child.kill('SIGKILL');

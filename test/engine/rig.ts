@@ -1,10 +1,9 @@
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { Objm } from '@nats-io/obj';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { BatchView } from '../../contracts/batch-api.ts';
 import type { ErrorBody } from '../../contracts/errors.ts';
 import { totalOf } from '../../contracts/outcomes.ts';
-import { commandSubject, UPLOADS_STORE } from '../../contracts/subjects.ts';
+import { commandSubject } from '../../contracts/subjects.ts';
 import { silentLogger } from '../../lib/log/logger.ts';
 import { connectMongo } from '../../lib/mongo/connect.ts';
 import { parseNatsUrl } from '../../lib/nats/address.ts';
@@ -15,6 +14,7 @@ import { checkLedger, type LedgerCheck } from '../../scripts/engine/check-ledger
 import type { Child } from '../../scripts/engine/child-process.ts';
 import { CleanUp } from '../../scripts/engine/clean-up.ts';
 import { startEngine } from '../../scripts/engine/engine.ts';
+import { importNumbers } from '../../scripts/engine/import-numbers.ts';
 import { type Simulator, startSimulator } from '../../scripts/engine/simulator.ts';
 import type { Servers } from '../../scripts/servers/start-servers.ts';
 import { assertFitsSchema } from '../support/fits-schema.ts';
@@ -140,11 +140,8 @@ export async function engineRig(options: RigOptions = {}): Promise<Rig> {
         await js.publish(commandSubject(id, verb), data);
       },
       async table(name, count, from = 0) {
-        const uploads = await new Objm(nc).open(UPLOADS_STORE);
-        const lines = Array.from({ length: count }, (_, index) => phoneOf(from + index));
-        await uploads.putBlob({ name: `${name}.csv` }, Buffer.from(`phone\n${lines.join('\n')}\n`));
-        const source = { kind: 'object', name: `${name}.csv` };
-        const report = await callApi(nc, 'table', 'import', { table: name, source, wait: true }, 60_000);
+        const numbers = Array.from({ length: count }, (_, index) => phoneOf(from + index));
+        const report = await importNumbers(nc, name, numbers, 60_000);
         if (report.rows !== count) throw new Error(`${name}: ${JSON.stringify(report)}`);
       },
       async ended(id, states, withinMs = 120_000) {
